@@ -1,0 +1,35 @@
+"""Errors a user can act on: each names the thing, the cause and the fix in one line."""
+
+from __future__ import annotations
+
+
+class RecsysError(Exception):
+    """A failure that the user can understand and repair.
+
+    Args:
+        thing: What failed: a file, a column, a service, an option.
+        cause: Why, in a few words.
+        fix: What to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, thing: str, cause: str, fix: str) -> None:
+        self.thing = thing
+        self.cause = cause
+        self.fix = fix
+        super().__init__(f"{thing}: {cause}. {fix}")
+
+
+class BadUse(RecsysError):
+    """The caller asked for something that cannot be: a wrong option, shape or value."""
+
+    exit_code = 2
+
+
+class BadData(RecsysError):
+    """A data file that cannot be used as it is."""
+
+
+class Unavailable(RecsysError):
+    """A service that did not answer in time or refused the connection."""

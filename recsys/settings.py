@@ -1,0 +1,78 @@
+"""One typed place for everything that can be set: environment variables RECSYS_*."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServingSettings(BaseModel):
+    """Widths and limits of the served ensemble."""
+
+    retrieved: int = Field(400, ge=1, description="R, candidates from the index")
+    ranked: int = Field(300, ge=1, description="K, candidates that reach the ranker")
+    returned: int = Field(100, ge=1, description="N, items in an answer")
+    max_batch_size: int = Field(64, ge=1)
+    http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")
+    grpc_port: int = Field(8001, ge=0, le=65535)
+    metrics_port: int = Field(8002, ge=0, le=65535)
+    request_timeout_s: float = Field(2.0, gt=0)
+    item_refresh_s: float = Field(60.0, gt=0, description="how often Feast's item values are re-read")
+
+    @model_validator(mode="after")
+    def _widths_narrow(self) -> ServingSettings:
+        if not self.returned <= self.ranked <= self.retrieved:
+            raise ValueError("widths must narrow: returned <= ranked <= retrieved")
+        return self
+
+
+class ValkeySettings(BaseModel):
+    """How to reach Valkey (or Redis); every call has a time limit."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+    connect_timeout_s: float = Field(0.2, gt=0)
+    timeout_s: float = Field(0.1, gt=0)
+
+
+class SeenSettings(BaseModel):
+    """The seen-item Bloom filter."""
+
+    capacity: int = Field(1_000, ge=1, description="items per user and generation")
+    error_rate: float = Field(0.01, gt=0, lt=1)
+    rotation_s: int = Field(15 * 24 * 3600, ge=1, description="age of a generation; two are kept")
+
+
+class TrainingSettings(BaseModel):
+    """The training recipe; the defaults are what the repository's results were measured with."""
+
+    seed: int = 42
+    mask_user_share: float = Field(0.05, ge=0, le=1)
+    mask_device_share: float = Field(0.05, ge=0, le=1)
+
+
+class Settings(BaseSettings):
+    """All settings; `RECSYS_SERVING__RANKED=200` sets `serving.ranked`."""
+
+    model_config = SettingsConfigDict(env_prefix="RECSYS_", env_nested_delimiter="__", extra="ignore")
+
+    profile: Literal["local", "eks"] = "local"
+    home: Path = Path("var")
+    gpu: bool = Field(False, description="cuDF, CuPy, faiss-gpu and onnxruntime's CUDA provider")
+    serving: ServingSettings = ServingSettings()
+    valkey: ValkeySettings = ValkeySettings()
+    seen: SeenSettings = SeenSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once from the environment.
+
+    Raises:
+        pydantic.ValidationError: A variable holds a value that is out of range.
+    """
+    return Settings()

@@ -1,0 +1,28 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from recsys.local.valkey import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A real Valkey server on a free port, one for the whole test run."""
+    data_dir: Path = tmp_path_factory.mktemp("valkey")
+    with ValkeyServer(data_dir) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(valkey_server: ValkeyServer) -> Iterator[redis.Redis]:
+    """A client of the test run's Valkey server; the server is empty at the start of each test."""
+    client = redis.Redis.from_url(valkey_server.url, socket_timeout=5, socket_connect_timeout=5)
+    client.flushall()
+    yield client
+    client.close()

@@ -29,36 +29,36 @@ META_FILE: Final = "meta.json"
 QUARANTINE_FILE: Final = "quarantine.parquet"
 VALIDATION_FILE: Final = "validation.json"
 
-ITEM_COLUMNS: Final = {
+ITEM_COLUMNS: Final[dict[str, np.dtype]] = {
     "item_id": np.dtype("int64"),
     "price": np.dtype("float32"),
     "category_l1": np.dtype("int64"),
     "category_l2": np.dtype("int64"),
     "item_gender": np.dtype("int64"),
 }
-ITEM_OPTIONAL_COLUMNS: Final = {
+ITEM_OPTIONAL_COLUMNS: Final[dict[str, np.dtype]] = {
     "sku": np.dtype("O"),
     "title": np.dtype("O"),
     "category_l1_name": np.dtype("O"),
     "category_l2_name": np.dtype("O"),
     "current_stock": np.dtype("int64"),
 }
-DESCRIPTION_COLUMNS: Final = {
+DESCRIPTION_COLUMNS: Final[dict[str, np.dtype]] = {
     "item_id": np.dtype("int64"),
     "product_description": np.dtype("O"),
 }
-USER_COLUMNS: Final = {
+USER_COLUMNS: Final[dict[str, np.dtype]] = {
     "user_id": np.dtype("int64"),
     "age": np.dtype("int64"),
     "gender": np.dtype("int64"),
 }
-DAY_COLUMNS: Final = {
+DAY_COLUMNS: Final[dict[str, np.dtype]] = {
     "user_id": np.dtype("int64"),
     "item_id": np.dtype("int64"),
     "timestamp": np.dtype("int64"),  # unix seconds, UTC
     "device_type": np.dtype("int64"),
 }
-DAY_OPTIONAL_COLUMNS: Final = {
+DAY_OPTIONAL_COLUMNS: Final[dict[str, np.dtype]] = {
     "event_type": np.dtype("O"),
     "click": np.dtype("int8"),  # 1 clicked, 0 exposed and not clicked; absent: all clicked
 }

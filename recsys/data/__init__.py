@@ -1,0 +1,1 @@
+"""Data sets: opening, splitting, masking, validating, describing and making them."""

@@ -1,0 +1,243 @@
+"""A user's top category: the category_l1 clicked most often over the past 24 hours.
+
+The same definition in two forms. `top_category` computes it for every row of a table at once, `TopCategory`
+keeps it up to date for one user, event by event, as the online worker does. For a user at time t:
+
+* the window is [t - 24 h, t): what happens at t itself is not seen, so a row never sees itself;
+* the value is the category with most clicks in the window, ties going to the one clicked last (and, if those
+  two clicks bear the same time, to the smaller category, so that the order of arrival does not matter);
+* an empty window keeps the value that held right after the user's last click;
+* before any click it is `schema.UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recsys.errors import BadUse
+from recsys.schema import TOP_CATEGORY_WINDOW_S, UNKNOWN
+
+Int64s = NDArray[np.int64]
+
+
+def top_category(
+    user_id: ArrayLike,
+    timestamp: ArrayLike,
+    category_l1: ArrayLike,
+    clicked: ArrayLike | None = None,
+    window: int = TOP_CATEGORY_WINDOW_S,
+) -> Int64s:
+    """Top category of each row's user just before the row's time.
+
+    Rows may come in any order; the answer is in the order given. Takes O(n log n) for the sorts and O(clicks
+    in the window) searches a row after them.
+
+    Args:
+        user_id: int64 [n].
+        timestamp: int64 [n], in any unit (unix seconds throughout the project).
+        category_l1: int64 [n], category of the row's item.
+        clicked: bool [n], the rows that count as events; every row gets an answer. None: all count.
+        window: Length of the window in the unit of `timestamp`.
+
+    Returns:
+        int64 [n].
+
+    Raises:
+        BadUse: The arrays differ in length, or users times time span do not fit in an int64.
+    """
+    users = np.asarray(user_id, dtype=np.int64)
+    times = np.asarray(timestamp, dtype=np.int64)
+    categories = np.asarray(category_l1, dtype=np.int64)
+    events = np.ones(len(users), dtype=bool) if clicked is None else np.asarray(clicked, dtype=bool)
+    if not len(users) == len(times) == len(categories) == len(events):
+        lengths = [len(users), len(times), len(categories), len(events)]
+        raise BadUse("top_category", f"arrays of different lengths {lengths}", "Pass one value a row in each")
+    if not len(users):
+        return np.empty(0, dtype=np.int64)
+
+    keys, stride = _user_time_keys(users, times, window)
+    # Newest last, and of one moment's clicks the smallest category last: walking backwards from a row meets
+    # the winner of every tie first.
+    order = np.lexsort((~categories[events], keys[events]))
+    event_keys, event_categories = keys[events][order], categories[events][order]
+
+    # Rows of one user and moment share their answer; sorted searches also share their cache lines.
+    moments, row_moment = np.unique(keys, return_inverse=True)
+    stop = np.searchsorted(event_keys, moments)
+    start = _window_starts(event_keys, moments, stop, stride, window)
+    answers: Int64s = _modes(event_keys // stride, event_categories, start, stop)[row_moment]
+    return answers
+
+
+def _user_time_keys(users: Int64s, times: Int64s, window: int) -> tuple[Int64s, int]:
+    """One sortable int64 for (user, time), and the stride between users.
+
+    Within a user differences of keys are differences of time; the stride is wide enough that no window
+    reaches into another user's keys.
+    """
+    distinct, dense = np.unique(users, return_inverse=True)
+    first, last = int(times.min()), int(times.max())
+    stride = last - first + window + 1
+    if (len(distinct) + 1) * stride > np.iinfo(np.int64).max:
+        raise BadUse(
+            "top_category",
+            f"timestamps from {first} to {last} span too much for {len(distinct)} users",
+            "Give all of them in one unit, seconds, and set rows with impossible times aside",
+        )
+    return dense * stride + (times - first), stride
+
+
+def _window_starts(event_keys: Int64s, moments: Int64s, stop: Int64s, stride: int, window: int) -> Int64s:
+    """First event in view of each moment; `stop` is one past the last.
+
+    An empty window is moved back to what was in view right after the user's last click, and stays empty for
+    users without an earlier click.
+    """
+    start: Int64s = np.searchsorted(event_keys, moments - window)
+    empty = np.flatnonzero((start == stop) & (stop > 0))
+    last_click = event_keys[stop[empty] - 1]
+    own = last_click // stride == moments[empty] // stride
+    start[empty[own]] = np.searchsorted(event_keys, last_click[own] + 1 - window)
+    return start
+
+
+def _modes(users: Int64s, categories: Int64s, start: Int64s, stop: Int64s) -> Int64s:
+    """Most frequent category of each slice [start, stop) of one user's events, ties to the last one.
+
+    All slices walk backwards together, one event a step; a slice is done when what is left of it is too
+    short to beat its best.
+
+    Args:
+        users: int64 [e], ascending.
+        categories: int64 [e].
+        start: int64 [q], first event of a slice.
+        stop: int64 [q], one past its last event.
+
+    Returns:
+        int64 [q]; `UNKNOWN` for an empty slice.
+    """
+    filled = stop > start
+    best = np.full(len(start), UNKNOWN, dtype=np.int64)
+    best[filled] = categories[stop[filled] - 1]
+    best_count = np.zeros(len(start), dtype=np.int64)
+    active = np.flatnonzero(stop - start > 2)  # one or two clicks: the last one wins in any case
+    if not len(active):
+        return best
+
+    place, group, following, ordered_keys = _occurrences(users, categories)
+    step = 0
+    while len(active):
+        step += 1
+        event = stop[active] - step
+        newest = following[event] >= stop[active]  # its category has not been met yet on this walk
+        rows, event_of_row = active[newest], event[newest]
+        first_inside = np.searchsorted(ordered_keys, group[event_of_row] * len(users) + start[rows])
+        count = place[event_of_row] - first_inside + 1
+        better = count > best_count[rows]
+        best[rows[better]] = categories[event_of_row[better]]
+        best_count[rows[better]] = count[better]
+        active = active[event - start[active] > best_count[active]]
+    return best
+
+
+def _occurrences(users: Int64s, categories: Int64s) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+    """Where each event stands among its user's events of the same category.
+
+    Returns:
+        place: int64 [e], rank of the event in the order (user, category, position).
+        group: int64 [e], number of its (user, category) pair.
+        following: int64 [e], position of the pair's next event, e where there is none.
+        ordered_keys: int64 [e], group * e + position in the order of `place`: ascending.
+    """
+    size = len(users)
+    order = np.lexsort((categories, users))  # stable: position breaks ties
+    opens = np.ones(size, dtype=bool)
+    opens[1:] = (np.diff(users[order]) != 0) | (np.diff(categories[order]) != 0)
+    group_in_order = np.cumsum(opens) - 1
+    place, group, following = (np.empty(size, dtype=np.int64) for _ in range(3))
+    place[order] = np.arange(size)
+    group[order] = group_in_order
+    following[order] = np.where(np.append(opens[1:], True), size, np.append(order[1:], 0))
+    return place, group, following, group_in_order * size + order
+
+
+class TopCategory:
+    """Top category of one user, kept up to date click by click.
+
+    Equal to `top_category` when clicks are pushed in the order of time. A click that arrives late counts
+    while it lies in the window of the newest one and is ignored after that.
+
+    Args:
+        events: (timestamp, category_l1) pairs known already, for example read back from the store.
+        kept: The value to keep while there is no click, for example the one in the feature store.
+        window: Length of the window in the unit of the timestamps.
+    """
+
+    def __init__(
+        self,
+        events: Iterable[tuple[int, int]] = (),
+        kept: int = UNKNOWN,
+        window: int = TOP_CATEGORY_WINDOW_S,
+    ) -> None:
+        self._window = window
+        self._kept = kept  # value right after the last click before the newest one
+        self._events: list[tuple[int, int]] = []  # (time, ~category), ascending: as `top_category` sorts
+        for timestamp, category in sorted(events):
+            self.push(timestamp, category)
+
+    def push(self, timestamp: int, category: int) -> None:
+        """Takes in one click.
+
+        Args:
+            timestamp: Time of the click.
+            category: category_l1 of the clicked item.
+        """
+        event = (int(timestamp), ~int(category))
+        if self._events:
+            newest = self._events[-1][0]
+            if event[0] < newest - self._window:
+                return
+            if event[0] > newest:
+                self._kept = self.value(newest + 1)
+                del self._events[: self._first_at(event[0] - self._window)]
+        insort(self._events, event)
+
+    def value(self, at: int) -> int:
+        """The top category at a time, seeing only clicks strictly before it.
+
+        Args:
+            at: Not before the newest click.
+
+        Returns:
+            A category_l1, or `UNKNOWN` before any click.
+
+        Raises:
+            BadUse: `at` lies before the newest click: what held then is no longer known.
+        """
+        if not self._events:
+            return self._kept
+        newest = self._events[-1][0]
+        if at < newest:
+            cause = f"asked for time {at}, before the newest click at {newest}"
+            raise BadUse("TopCategory", cause, "Ask in the order of time")
+        in_view = self._events[self._first_at(at - self._window) : self._first_at(at)]
+        if in_view:
+            return _mode(in_view)
+        return self._kept if at == newest else self.value(newest + 1)
+
+    def _first_at(self, timestamp: int) -> int:
+        """Index of the first event at or after a time."""
+        return bisect_left(self._events, timestamp, key=lambda event: event[0])
+
+
+def _mode(events: list[tuple[int, int]]) -> int:
+    """Most frequent category of (time, ~category) pairs in ascending order, ties to the last one."""
+    counts: dict[int, int] = {}
+    for _, inverted in reversed(events):
+        counts[inverted] = counts.get(inverted, 0) + 1
+    # A dict keeps the order of insertion and max() the first of equals: the newest of a tie.
+    return ~max(counts, key=counts.__getitem__)

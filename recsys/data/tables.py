@@ -45,11 +45,13 @@ class Converted:
         values: [n] in the schema's dtype; rows of `bad` hold a placeholder.
         bad: bool [n], rows whose value is missing or does not fit the dtype.
         reason: Why a bad row is bad, for the whole column.
+        raw: The column as it was read, an Arrow chunked array.
     """
 
     values: np.ndarray
     bad: np.ndarray
     reason: str
+    raw: Any
 
 
 def check_schema(path: Path, table: TableSchema) -> None:
@@ -168,32 +170,32 @@ def _fits(found: Any, dtype: np.dtype) -> bool:
 def _convert(column: Any, dtype: np.dtype, required: bool) -> Converted:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    missing = pc.is_null(column).to_numpy(zero_copy_only=False)
-    none = np.zeros(len(missing), dtype=bool)
+    missing = pc.is_null(column).to_numpy()
     if dtype.kind == "O":
-        values = column.fill_null("").to_pandas().to_numpy(dtype=object)
         # Text is never worth refusing a file for: "" is a product without it.
-        return Converted(values, none, "")
+        values = column.fill_null("").to_pandas().to_numpy(dtype=object)
+        return Converted(values, np.zeros(len(values), dtype=bool), "", column)
     values = column.fill_null(0).to_numpy()
     if dtype.kind == "f":
-        narrow = values.astype(dtype)
-        return Converted(narrow, missing | ~np.isfinite(narrow), "the value is missing or not finite")
-    return _convert_integers(values, missing, dtype, required)
-
-
-def _convert_integers(values: np.ndarray, missing: np.ndarray, dtype: np.dtype, required: bool) -> Converted:
-    limits = np.iinfo(dtype)
+        with np.errstate(over="ignore"):  # what overflows float32 is not finite, and so bad
+            narrow = values.astype(dtype)
+        return Converted(narrow, missing | ~np.isfinite(narrow), "the value is missing or not finite", column)
+    whole = _is_whole(values, dtype)
     if values.dtype.kind == "f":
         missing = missing | np.isnan(values)
+    bad = missing | ~whole
+    out = np.where(bad, schema.UNKNOWN, values).astype(dtype)
+    if not required and dtype == np.int64:
+        bad = ~missing & ~whole  # a count that is not known stays UNKNOWN
+    return Converted(out, bad, f"the value is missing or not a whole {dtype} number", column)
+
+
+def _is_whole(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    limits = np.iinfo(dtype)
+    if values.dtype.kind == "f":
         wide = values.astype(np.float64)
-        exact = (wide == np.floor(wide)) & (np.abs(wide) < min(_EXACT_FLOAT, float(limits.max) + 1))
-    elif values.dtype.kind == "u":
-        exact = values <= limits.max
-    else:
-        exact = (values >= limits.min) & (values <= limits.max)
-    if required or dtype.kind != "i" or dtype == schema.DAY_OPTIONAL_COLUMNS["click"]:
-        bad = missing | ~exact
-    else:
-        bad = ~missing & ~exact
-    out = np.where(missing | ~exact, schema.UNKNOWN, values).astype(dtype)
-    return Converted(out, bad, f"the value is missing or not a whole {dtype} number")
+        limit = min(_EXACT_FLOAT, float(limits.max))
+        return np.asarray((wide == np.floor(wide)) & (np.abs(wide) <= limit))
+    if values.dtype.kind == "u":
+        return np.asarray(values <= np.uint64(limits.max))
+    return np.asarray((values >= limits.min) & (values <= limits.max))

@@ -1,0 +1,284 @@
+"""Feast's online store, read at serving time without the Feast SDK.
+
+Importing `feast` costs seconds, and a serving process needs nothing else of it. These readers speak the
+layout that Feast's Redis online store writes (docs.feast.dev, "Online store format"); a property test holds
+them equal to the SDK:
+
+* one hash an entity, at key `entity key` + `project`, where the entity key is, in serialisation version 3,
+  `<I` number of join keys, then per join key `<I` type STRING, `<I` length, name, then per value `<I` type,
+  `<I` length, the value (an int64 as `<q`);
+* per feature a field named by the four little-endian bytes of murmur3-32(`view:feature`);
+* its value a serialised protobuf `feast.types.Value`: one tag byte and a scalar.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import mmh3
+import numpy as np
+import redis
+from numpy.typing import ArrayLike, NDArray
+
+from recsys.schema import UNKNOWN
+from recsys.valkey import unavailable
+
+PROJECT: Final = "recsys"
+ENTITY_KEY_VERSION: Final = 3
+USER_VIEW: Final = "user_features"
+BEHAVIOR_VIEW: Final = "user_behavior_features"
+ITEM_VIEW: Final = "item_features"
+
+_STRING, _INT64 = 2, 4  # feast.types.ValueType
+# Tag bytes of feast.types.Value: field number << 3 | wire type.
+_INT_TAGS = frozenset({0x18, 0x20})  # int32_val, int64_val: a varint
+_FLOATS = {0x29: struct.Struct("<d"), 0x35: struct.Struct("<f")}  # double_val, float_val
+_NULL = b"\x98\x01\x00"  # null_val
+
+
+@dataclass(frozen=True)
+class UserFeatures:
+    """What the store holds of B users; each feature may be missing by itself.
+
+    Attributes:
+        age: float32 [B], NaN where missing.
+        gender: int64 [B], -1 where missing.
+        top_category: int64 [B], -1 where missing; a new visitor may have one and nothing else.
+        found: bool [B], whether the user is known, that is, has an age.
+    """
+
+    age: NDArray[np.float32]
+    gender: NDArray[np.int64]
+    top_category: NDArray[np.int64]
+    found: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ItemFeatures:
+    """What the store holds of n items.
+
+    Attributes:
+        price: float32 [n], NaN where missing.
+        category_l1: int64 [n], -1 where missing.
+        category_l2: int64 [n], -1 where missing.
+        item_gender: int64 [n], -1 where missing.
+        found: bool [n], whether every one of the four is there.
+    """
+
+    price: NDArray[np.float32]
+    category_l1: NDArray[np.int64]
+    category_l2: NDArray[np.int64]
+    item_gender: NDArray[np.int64]
+    found: NDArray[np.bool_]
+
+
+class UserFeatureReader:
+    """Reads `user_features` and `user_behavior_features` of a batch of users in one round trip.
+
+    Args:
+        client: See `recsys.valkey.connect`; it must not decode answers.
+        project: Feast project.
+    """
+
+    def __init__(self, client: redis.Redis, project: str = PROJECT) -> None:
+        self._hashes = _Hashes(
+            client,
+            "user_id",
+            {
+                (USER_VIEW, "age"): np.dtype("float32"),
+                (USER_VIEW, "gender"): np.dtype("int64"),
+                (BEHAVIOR_VIEW, "top_category"): np.dtype("int64"),
+            },
+            project,
+        )
+
+    @property
+    def malformed(self) -> int:
+        """How many values could not be read since this reader was made; each counted as missing."""
+        return self._hashes.malformed
+
+    def read(self, user_ids: ArrayLike) -> UserFeatures:
+        """Looks up a batch of users.
+
+        Args:
+            user_ids: int64 [B] or [B, 1], any values; unknown ones are not an error.
+
+        Raises:
+            Unavailable: Valkey did not answer within the client's time limits.
+        """
+        age, gender, top_category = self._hashes.read(np.asarray(user_ids, dtype=np.int64).reshape(-1))
+        return UserFeatures(age, gender, top_category, found=~np.isnan(age))
+
+
+class ItemFeatureReader:
+    """Reads `item_features` of a whole catalogue, a bounded number of items a round trip.
+
+    Args:
+        client: See `recsys.valkey.connect`; it must not decode answers.
+        project: Feast project.
+        chunk: Items a round trip; bounds both memory and how long the server is held.
+    """
+
+    def __init__(self, client: redis.Redis, project: str = PROJECT, chunk: int = 1_000) -> None:
+        self._chunk = chunk
+        integer = np.dtype("int64")
+        self._hashes = _Hashes(
+            client,
+            "item_id",
+            {
+                (ITEM_VIEW, "price"): np.dtype("float32"),
+                (ITEM_VIEW, "category_l1"): integer,
+                (ITEM_VIEW, "category_l2"): integer,
+                (ITEM_VIEW, "item_gender"): integer,
+            },
+            project,
+        )
+
+    @property
+    def malformed(self) -> int:
+        """How many values could not be read since this reader was made; each counted as missing."""
+        return self._hashes.malformed
+
+    def read(self, item_ids: ArrayLike) -> ItemFeatures:
+        """Looks up items.
+
+        Args:
+            item_ids: int64 [n], any values; unknown ones are not an error.
+
+        Raises:
+            Unavailable: Valkey did not answer within the client's time limits.
+        """
+        ids = np.asarray(item_ids, dtype=np.int64).reshape(-1)
+        starts = range(0, max(len(ids), 1), self._chunk)
+        parts = [self._hashes.read(ids[start : start + self._chunk]) for start in starts]
+        price, l1, l2, gender = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        # Codes are never negative, so -1 is a missing one.
+        found = ~np.isnan(price) & (l1 != UNKNOWN) & (l2 != UNKNOWN) & (gender != UNKNOWN)
+        return ItemFeatures(price, l1, l2, gender, found)
+
+
+def entity_key(join_key: str, entity_id: int, project: str = PROJECT) -> bytes:
+    """Key of the hash that holds an entity's features.
+
+    Args:
+        join_key: `user_id` or `item_id`.
+        entity_id: Any int64.
+        project: Feast project.
+    """
+    return _key_prefix(join_key) + struct.pack("<q", entity_id) + project.encode()
+
+
+def field_name(view: str, feature: str) -> bytes:
+    """Name of the hash field that holds one feature of a view.
+
+    Args:
+        view: Feature view.
+        feature: Feature of that view.
+    """
+    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
+
+
+def decode_value(value: bytes) -> int | float | None:
+    """Reads a serialised `feast.types.Value` that holds a number.
+
+    Args:
+        value: The bytes as stored.
+
+    Returns:
+        The number; None for Feast's two forms of null.
+
+    Raises:
+        ValueError: It is not a number, or not one whole protobuf value.
+    """
+    if not value or value == _NULL:
+        return None
+    if value[0] in _INT_TAGS:
+        return _decode_varint(value)
+    if value[0] in _FLOATS:
+        try:
+            return float(_FLOATS[value[0]].unpack(value[1:])[0])
+        except struct.error as error:
+            raise ValueError(str(error)) from error
+    raise ValueError(f"tag {value[0]:#x} is not a number's")
+
+
+class _Hashes:
+    """Columns of numbers out of the hashes of one kind of entity."""
+
+    def __init__(
+        self, client: redis.Redis, join_key: str, columns: dict[tuple[str, str], np.dtype[Any]], project: str
+    ) -> None:
+        self._client = client
+        self._prefix = _key_prefix(join_key)
+        self._suffix = project.encode()
+        self._dtypes = list(columns.values())
+        self._fields = [field_name(view, feature) for view, feature in columns]
+        self.malformed = 0
+
+    def read(self, ids: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """One array [B] a column; NaN or -1 where the value is missing or malformed."""
+        rows = self._fetch(ids) if len(ids) else []
+        columns = []
+        for position, dtype in enumerate(self._dtypes):
+            number = self._float if dtype.kind == "f" else self._int
+            columns.append(np.array([number(row[position]) for row in rows], dtype=dtype))
+        return columns
+
+    def _fetch(self, ids: NDArray[np.int64]) -> list[Sequence[bytes | None]]:
+        raw = np.ascontiguousarray(ids, dtype="<i8").tobytes()
+        pipe = self._client.pipeline(transaction=False)
+        for start in range(0, len(raw), 8):
+            pipe.hmget(self._prefix + raw[start : start + 8] + self._suffix, self._fields)
+        try:
+            rows = pipe.execute(raise_on_error=False)
+        except (redis.RedisError, OSError) as error:
+            raise unavailable(error) from error
+        return [row if isinstance(row, list) else self._refused(row) for row in rows]
+
+    def _refused(self, error: Exception) -> list[bytes | None]:
+        """A key of another type is one malformed row; any other refusal is the server's."""
+        if not str(error).startswith("WRONGTYPE"):
+            raise unavailable(error) from error
+        self.malformed += 1
+        return [None] * len(self._fields)
+
+    def _int(self, value: bytes | None) -> int:
+        number = self._number(value)
+        if number is None:
+            return UNKNOWN
+        if isinstance(number, int):
+            return number
+        self.malformed += 1
+        return UNKNOWN
+
+    def _float(self, value: bytes | None) -> float:
+        number = self._number(value)
+        return float("nan") if number is None else float(number)
+
+    def _number(self, value: bytes | None) -> int | float | None:
+        if value is None:
+            return None
+        try:
+            return decode_value(value)
+        except ValueError:
+            self.malformed += 1
+            return None
+
+
+def _key_prefix(join_key: str) -> bytes:
+    name = join_key.encode()
+    return struct.pack("<III", 1, _STRING, len(name)) + name + struct.pack("<II", _INT64, 8)
+
+
+def _decode_varint(value: bytes) -> int:
+    """The int64 after the tag byte: seven bits a byte, lowest first, two's complement."""
+    if len(value) == 2 and value[1] < 0x80:
+        return value[1]
+    if not 2 <= len(value) <= 11 or value[-1] >= 0x80 or any(byte < 0x80 for byte in value[1:-1]):
+        raise ValueError("not one whole varint")
+    number = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(value[1:]))
+    number &= 0xFFFF_FFFF_FFFF_FFFF
+    return number - (1 << 64) if number >> 63 else number

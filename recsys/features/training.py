@@ -1,0 +1,126 @@
+"""Raw training rows: interactions joined with what was known of user and item just before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.masking import mask_cold_start
+from recsys.errors import BadData
+from recsys.features.behavior import Int64s, top_category
+from recsys.settings import TrainingSettings, get_settings
+
+
+def default_age(dataset: Dataset) -> float:
+    """Mean age of all users, in years: what an unknown user's age is taken to be."""
+    return float(dataset.users["age"].mean())
+
+
+def training_rows(
+    dataset: Dataset,
+    days: Iterable[int],
+    mean_age: float | None = None,
+    *,
+    masked: bool = True,
+    history_days: Iterable[int] | None = None,
+    settings: TrainingSettings | None = None,
+) -> pd.DataFrame:
+    """Joins days of interactions with their users and items and each user's top category at that time.
+
+    Args:
+        dataset: A validated data set.
+        days: The days whose rows are wanted.
+        mean_age: Age given to masked rows; by default `default_age(dataset)`.
+        masked: Whether the settings' share of rows lose their user or device (see `mask_cold_start`).
+        history_days: Days whose clicks count towards `top_category`; by default every day that the data set
+            holds up to the last of `days`. Of these only what comes before a row's own time counts.
+        settings: Shares and seed of the masking; by default the process's.
+
+    Returns:
+        One row an interaction, in order of time: `schema.USER_RAW` (int64, `age` float32), `CONTEXT_RAW`
+        (int64), `ITEM_RAW` (int64, `price` float32) and `click` (int8, 1 where the data has none).
+
+    Raises:
+        BadUse: There is no such day.
+        BadData: A row names a user or an item that the data set does not hold.
+    """
+    wanted = sorted(set(days))
+    past = sorted(set(history_days)) if history_days is not None else _up_to(dataset, wanted)
+    frame = dataset.interactions({*wanted, *past})
+    item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
+    category = dataset.items["category_l1"].to_numpy()[item_row]
+    known = (_clicks(frame) == 1) & frame["day"].isin(past).to_numpy()
+    top = top_category(frame["user_id"], frame["timestamp"], category, known)
+
+    asked = frame["day"].isin(wanted).to_numpy()
+    rows = _join(dataset, frame[asked].reset_index(drop=True), top[asked])
+    if not masked:
+        return rows
+    settings = settings or get_settings().training
+    age = default_age(dataset) if mean_age is None else mean_age
+    return mask_cold_start(rows, age, settings.seed, settings)
+
+
+def feature_rows(dataset: Dataset, interactions: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Joins given interactions, for example an evaluation sample, with the features of their time.
+
+    Args:
+        dataset: A validated data set.
+        interactions: Columns of `schema.DAY_COLUMNS`, any order and index.
+        history: Interactions whose clicks count towards `top_category`, each for rows after it.
+
+    Returns:
+        As `training_rows`, unmasked, in the order and with the index of `interactions`.
+
+    Raises:
+        BadData: A row names a user or an item that the data set does not hold.
+    """
+    columns = ["user_id", "timestamp", "item_id"]
+    both = pd.concat([history[columns], interactions[columns]], ignore_index=True)
+    item_row = _rows_of(dataset.items, "item_id", both["item_id"], schema.ITEMS_FILE)
+    category = dataset.items["category_l1"].to_numpy()[item_row]
+    known = np.concatenate([_clicks(history) == 1, np.zeros(len(interactions), dtype=bool)])
+    top = top_category(both["user_id"], both["timestamp"], category, known)[len(history) :]
+    return _join(dataset, interactions, top)
+
+
+def _up_to(dataset: Dataset, days: list[int]) -> list[int]:
+    return [day for day in dataset.days if days and day <= days[-1]]
+
+
+def _clicks(frame: pd.DataFrame) -> np.ndarray:
+    """int8 [n]: without a click column each row is a click."""
+    return frame["click"].to_numpy(np.int8) if "click" in frame else np.ones(len(frame), dtype=np.int8)
+
+
+def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
+    user_row = _rows_of(dataset.users, "user_id", frame["user_id"], schema.USERS_FILE)
+    item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
+    columns = {
+        "user_id": frame["user_id"].to_numpy(),
+        "age": dataset.users["age"].to_numpy(np.float32)[user_row],
+        "gender": dataset.users["gender"].to_numpy()[user_row],
+        "top_category": top,
+        **{name: frame[name].to_numpy() for name in schema.CONTEXT_RAW},
+        **{name: dataset.items[name].to_numpy()[item_row] for name in schema.ITEM_RAW},
+        "click": _clicks(frame),
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _rows_of(table: pd.DataFrame, key: str, ids: pd.Series, file: str) -> Int64s:
+    """Position of each id in a table's key column."""
+    rows: Int64s = pd.Index(table[key]).get_indexer(ids).astype(np.int64)
+    missing = rows < 0
+    if missing.any():
+        count, first = int(missing.sum()), ids.to_numpy()[missing][0]
+        raise BadData(
+            f"column {key}",
+            f"{count} rows name one that {file} does not hold, {first} first",
+            "Run `recsys data validate` and use the clean copy",
+        )
+    return rows

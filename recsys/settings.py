@@ -44,6 +44,9 @@ class SeenSettings(BaseModel):
     capacity: int = Field(1_000, ge=1, description="items per user and generation")
     error_rate: float = Field(0.01, gt=0, lt=1)
     rotation_s: int = Field(15 * 24 * 3600, ge=1, description="age of a generation; two are kept")
+    form: Literal["auto", "native", "bitmap"] = Field(
+        "auto", description="native: BF.* commands; bitmap: a Lua script; auto: native where the server has it"
+    )
 
 
 class TrainingSettings(BaseModel):
@@ -52,6 +55,15 @@ class TrainingSettings(BaseModel):
     seed: int = 42
     mask_user_share: float = Field(0.05, ge=0, le=1)
     mask_device_share: float = Field(0.05, ge=0, le=1)
+
+
+class GateSettings(BaseModel):
+    """What a release must reach before it may be served; see `recsys.release.gate`."""
+
+    retrieval_hit: float = Field(0.3, ge=0, le=1, description="least retrieval hit@300")
+    ranker_auc: float = Field(0.55, ge=0, le=1, description="least AUC of the ranker")
+    over_popularity: float = Field(0.9, ge=0, description="least chain hit@10, as a share of popularity's")
+    over_retrieval: float = Field(0.9, ge=0, description="least chain NDCG@10, as a share of retrieval's")
 
 
 class Settings(BaseSettings):
@@ -66,6 +78,7 @@ class Settings(BaseSettings):
     valkey: ValkeySettings = ValkeySettings()
     seen: SeenSettings = SeenSettings()
     training: TrainingSettings = TrainingSettings()
+    gate: GateSettings = GateSettings()
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Releases: immutable folders of what is served, their store, and the gate before them."""

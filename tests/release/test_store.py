@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsys.errors import BadData, BadUse
+from recsys.release import files
+from recsys.release.manifest import DataWindow, Verdict
+from recsys.release.store import ReleaseStore
+
+REFUSED = Verdict(passed=False, reason="ranker.auc 0.50 is below 0.55")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReleaseStore:
+    return ReleaseStore(tmp_path / "releases")
+
+
+def _publish(store: ReleaseStore, artefacts: Path, window: DataWindow, **more: Any) -> int:
+    return store.publish(artefacts, data=window, metrics={"chain": {"hit@10": 0.4}}, **more)
+
+
+def test_releases_are_numbered_and_hold_the_artefacts(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    assert [_publish(store, artefacts, window), _publish(store, artefacts, window, parent=1)] == [1, 2]
+    assert store.numbers() == (1, 2)
+    assert (store.path(2) / "savedmodels" / "weights.bin").read_bytes() == b"weights"
+    assert [m.parent for m in store.list()] == [None, 1]
+    assert store.show(1).files["index.faiss"].size == 5
+    store.verify(1)
+
+
+def test_equal_files_are_stored_once(store: ReleaseStore, artefacts: Path, window: DataWindow) -> None:
+    _publish(store, artefacts, window)
+    (artefacts / "dlrm.onnx").write_bytes(b"another")
+    _publish(store, artefacts, window)
+    assert (store.path(1) / "index.faiss").samefile(store.path(2) / "index.faiss")
+    assert not (store.path(1) / "dlrm.onnx").samefile(store.path(2) / "dlrm.onnx")
+
+
+def test_later_changes_of_the_source_do_not_reach_the_release(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    _publish(store, artefacts, window)
+    (artefacts / "index.faiss").write_bytes(b"wrong")
+    store.verify(1)
+
+
+def test_same_inputs_and_artefacts_give_the_same_number(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    assert _publish(store, artefacts, window, fingerprint="a") == 1
+    assert _publish(store, artefacts, window, fingerprint="a") == 1
+    assert _publish(store, artefacts, window, fingerprint="a", gate=REFUSED) == 2
+    assert _publish(store, artefacts, window, fingerprint="b") == 3
+    assert (store.find("a"), store.find("b"), store.find("c"), store.find("")) == (2, 3, None, None)
+
+
+def test_current_starts_at_none_and_moves(store: ReleaseStore, artefacts: Path, window: DataWindow) -> None:
+    assert store.current() is None
+    _publish(store, artefacts, window)
+    _publish(store, artefacts, window)
+    store.set_current(2)
+    assert store.current() == 2
+    store.set_current(1)
+    assert store.current() == 1
+
+
+def test_refused_release_is_kept_and_never_current(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    number = _publish(store, artefacts, window, gate=REFUSED)
+    assert store.show(number).gate == REFUSED
+    with pytest.raises(BadUse, match=r"refused by its gate: ranker\.auc"):
+        store.set_current(number)
+    assert store.current() is None
+
+
+@pytest.mark.parametrize("number", [0, -1, 2])
+def test_unknown_release_names_the_known(
+    store: ReleaseStore, artefacts: Path, window: DataWindow, number: int
+) -> None:
+    _publish(store, artefacts, window)
+    for ask in (store.path, store.show, store.verify, store.set_current):
+        with pytest.raises(BadUse, match=r"there: 1"):
+            ask(number)
+
+
+def test_pointer_to_nowhere_is_an_error(store: ReleaseStore, artefacts: Path, window: DataWindow) -> None:
+    _publish(store, artefacts, window)
+    (store.root / "current").write_text("7\n")
+    with pytest.raises(BadData, match="names release '7'"):
+        store.current()
+
+
+def _rewrite(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda d: (d / "dlrm.onnx").unlink(), r"dlrm\.onnx: missing"),
+        (lambda d: _rewrite(d / "dlrm.onnx", b"rank"), r"dlrm\.onnx: 4 bytes, manifest says 600"),
+        (lambda d: _rewrite(d / "index.faiss", b"indez"), r"index\.faiss: sha256 differs"),
+        (lambda d: (d / "extra.bin").write_bytes(b""), r"extra\.bin: not in the manifest"),
+    ],
+)
+def test_verify_names_the_damaged_file(
+    store: ReleaseStore, artefacts: Path, window: DataWindow, damage: Callable[[Path], None], said: str
+) -> None:
+    _publish(store, artefacts, window)
+    damage(store.path(1))
+    with pytest.raises(BadData, match=said):
+        store.verify(1)
+
+
+def test_prune_keeps_newest_current_and_its_parent(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    for n in range(1, 7):
+        (artefacts / "index.faiss").write_bytes(b"%d" % n)
+        _publish(store, artefacts, window, parent=2 if n == 3 else None)
+    store.set_current(3)
+    assert store.prune(keep=1) == (1, 4, 5)
+    assert store.numbers() == (2, 3, 6)
+    for number in store.numbers():
+        store.verify(number)
+    kept = {e.sha256 for m in store.list() for e in m.files.values()}
+    assert {p.name for p in (store.root / "objects").rglob("*") if p.is_file()} == kept
+    assert _publish(store, artefacts, window) == 7
+
+
+def test_empty_folder_and_unknown_parent_are_refused(
+    store: ReleaseStore, artefacts: Path, window: DataWindow, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadUse, match="holds no files"):
+        _publish(store, tmp_path / "empty", window)
+    with pytest.raises(BadUse, match="release 9"):
+        _publish(store, artefacts, window, parent=9)
+    with pytest.raises(BadUse, match="below 1"):
+        store.prune(keep=0)
+
+
+_STEPS = [
+    (Path, "mkdir"),
+    (Path, "rename"),
+    (Path, "replace"),
+    (Path, "hardlink_to"),
+    (Path, "chmod"),
+    (shutil, "copyfile"),
+    (shutil, "rmtree"),
+    (os, "fsync"),
+]
+
+
+def _run_and_die(action: Callable[[], object], at: int) -> bool:
+    """Runs `action` in a fork that kills itself before its `at`-th change of the disk.
+
+    Returns:
+        Whether it was killed; False means that it ended before that.
+    """
+    child = os.fork()
+    if child == 0:
+        left = at
+
+        def dying(original: Callable[..., Any]) -> Callable[..., Any]:
+            def step(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*args, **kwargs)
+
+            return step
+
+        for owner, name in _STEPS:
+            setattr(owner, name, dying(getattr(owner, name)))
+        try:
+            action()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_publisher_killed_at_any_step_leaves_all_or_nothing(
+    tmp_path: Path, artefacts: Path, window: DataWindow
+) -> None:
+    step, seen = 0, set()
+    while True:
+        step += 1
+        store = ReleaseStore(tmp_path / f"store{step}")
+        _publish(store, artefacts, window, fingerprint="first")
+        (artefacts / "dlrm.onnx").write_bytes(b"second")
+        killed = _run_and_die(lambda s=store: _publish(s, artefacts, window, fingerprint="second"), step)
+        (artefacts / "dlrm.onnx").write_bytes(b"ranker" * 100)
+        visible = store.numbers()
+        seen.add(visible)
+        assert visible in {(1,), (1, 2)}
+        for number in visible:
+            store.verify(number)
+
+        (artefacts / "dlrm.onnx").write_bytes(b"second")
+        assert _publish(store, artefacts, window, fingerprint="second") == 2
+        (artefacts / "dlrm.onnx").write_bytes(b"ranker" * 100)
+        store.verify(2)
+        assert not list(store.root.glob(".staging-*"))
+        if not killed:
+            break
+    assert step > 15
+    assert seen == {(1,), (1, 2)}
+
+
+def test_promoter_killed_at_any_step_leaves_old_or_new(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    _publish(store, artefacts, window)
+    _publish(store, artefacts, window)
+    step, killed = 0, True
+    while killed:
+        step += 1
+        store.set_current(1)
+        killed = _run_and_die(lambda: store.set_current(2), step)
+        assert store.current() in {1, 2}
+    assert store.current() == 2
+    assert step > 3
+
+
+def test_pruner_killed_at_any_step_leaves_whole_releases(
+    tmp_path: Path, artefacts: Path, window: DataWindow
+) -> None:
+    step, killed = 0, True
+    while killed:
+        step += 1
+        store = ReleaseStore(tmp_path / f"store{step}")
+        for n in range(3):
+            (artefacts / "index.faiss").write_bytes(b"%d" % n)
+            _publish(store, artefacts, window)
+        killed = _run_and_die(lambda s=store: s.prune(keep=1), step)
+        for number in store.numbers():
+            store.verify(number)
+        store.prune(keep=1)
+        assert store.numbers() == (3,)
+    assert step > 3
+
+
+def test_failed_write_publishes_nothing(
+    store: ReleaseStore, artefacts: Path, window: DataWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(files, "copy_atomic", full)
+    with pytest.raises(OSError, match="No space left"):
+        _publish(store, artefacts, window)
+    assert store.numbers() == ()
+
+
+def test_store_imports_without_the_training_libraries() -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'nvtabular', 'merlin', 'dask', 'kfp']));"
+        "import recsys.release.store, recsys.release.gate"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -12,7 +12,12 @@ from recsys.errors import RecsysError
 from recsys.local import process
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(60)
+"""
 
 
 def test_stop_ends_it(tmp_path: Path) -> None:

@@ -46,12 +46,13 @@ class Process:
         if self.alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
-            self._wait(timeout_s)
+            self.wait(timeout_s)
         self._kill_group()
-        self._wait(timeout_s)
+        self.wait(timeout_s)
         self._reap()
 
-    def _wait(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it has ended, at most so many seconds."""
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(_POLL_S)

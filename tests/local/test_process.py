@@ -56,7 +56,7 @@ def test_children_of_a_killed_process_are_stopped_too(tmp_path: Path) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     assert child.alive()
     parent.stop()
-    child._wait(5)
+    child.wait(5)
     assert not child.alive()
 
 

@@ -59,6 +59,15 @@ def pids(supervisor: Supervisor) -> dict[str, int]:
     return {name: entry["pid"] for name, entry in supervisor.status().items()}
 
 
+def kill(pid: int) -> None:
+    """`kill -9`, and wait until the process is gone."""
+    killed = find(pid)
+    assert killed is not None
+    os.kill(pid, signal.SIGKILL)
+    killed.wait(5)
+    assert not killed.alive()
+
+
 def test_before_up_all_is_stopped(pair: Supervisor) -> None:
     assert pair.status() == {"store": {"state": "stopped"}, "server": {"state": "stopped"}}
 
@@ -93,9 +102,7 @@ def test_down_stops_all_dependents_first_and_twice_is_once(pair: Supervisor) -> 
 def test_a_killed_service_is_failed_and_up_recovers_it_alone(pair: Supervisor) -> None:
     pair.up()
     before = pair.status()
-    killed = find(before["server"]["pid"])
-    os.kill(killed.pid, signal.SIGKILL)
-    killed._wait(5)
+    kill(before["server"]["pid"])
     assert pair.status()["server"]["state"] == "failed"
     pair.up()
     after = pair.status()
@@ -179,7 +186,7 @@ def test_after_ready_runs_once_a_start(settings: Settings) -> None:
 def test_watch_restarts_what_was_killed(pair: Supervisor) -> None:
     pair.up()
     before = pids(pair)
-    os.kill(before["store"], signal.SIGKILL)
+    kill(before["store"])
     looks = iter(range(200))
     pair.watch(stop=lambda: next(looks) == 199 or _all_ready(pair))
     assert pids(pair)["store"] != before["store"]

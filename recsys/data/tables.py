@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from recsys import schema
 from recsys.errors import BadData
 
-_EXACT_FLOAT = 2.0**53  # beyond it a float64 no longer holds every integer
+_EXACT_FLOAT = 2.0**53 - 1  # a larger float64 may stand for more than one integer
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,8 @@ def _check_arrow_schema(path: Path, arrow: Any, table: TableSchema) -> None:
 def _fits(found: Any, dtype: np.dtype) -> bool:
     if pa.types.is_dictionary(found):
         found = found.value_type
+    if pa.types.is_null(found):
+        return True  # nothing but missing values: the rows tell
     if dtype.kind == "O":
         return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
     # Integers with a missing value come out of pandas as floats, so those are let in and checked by row.
@@ -170,6 +172,8 @@ def _fits(found: Any, dtype: np.dtype) -> bool:
 def _convert(column: Any, dtype: np.dtype, required: bool) -> Converted:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string() if dtype.kind == "O" else pa.from_numpy_dtype(dtype))
     missing = pc.is_null(column).to_numpy()
     if dtype.kind == "O":
         # Text is never worth refusing a file for: "" is a product without it.

@@ -153,9 +153,10 @@ class _Import:
             seconds = times.values[~times.bad]
             checks.check_timestamp_unit(seconds, self._name(name))
             plausible = seconds[(seconds >= 0) & (seconds < checks.LATEST_TIMESTAMP)]
-            timestamps[name] = plausible if len(plausible) else seconds
+            timestamps[self._name(name)] = plausible if len(plausible) else seconds
         limits = checks.day_limits(timestamps)
-        for done, (name, limit) in enumerate(limits.items()):
+        for done, (file, limit) in enumerate(limits.items()):
+            name = Path(file).name
             self._progress(name, 0.05 + 0.9 * done / len(limits))
             columns = self._read(name, tables.DAY)
             self._keep(name, columns, checks.check_day(columns, users, items, limit))

@@ -208,9 +208,13 @@ class ReleaseStore:
         return removed
 
     def _same_as(self, manifest: Manifest) -> int | None:
-        """The release that already holds these artefacts for these inputs and verdict."""
+        """The release that already holds these artefacts, undamaged, for these inputs and verdict."""
         number = self.find(manifest.fingerprint)
         if number is None:
+            return None
+        try:
+            self.verify(number)
+        except BadData:
             return None
         known = self.show(number)
         return number if (known.digest, known.gate) == (manifest.digest, manifest.gate) else None
@@ -231,10 +235,10 @@ class ReleaseStore:
         return self.root / _OBJECTS / sha256[:2] / sha256
 
     def _store_object(self, source: Path) -> FileEntry:
-        """Copies a file among the objects unless its content is there already."""
+        """Copies a file among the objects unless its content is there already, undamaged."""
         sha256 = file_sha256(source)
         target = self._object(sha256)
-        if not target.exists():
+        if not target.exists() or file_sha256(target) != sha256:
             files.copy_atomic(source, target)
         return FileEntry(sha256=sha256, size=source.stat().st_size)
 

@@ -125,6 +125,17 @@ def test_verify_names_the_damaged_file(
         store.verify(1)
 
 
+def test_damaged_release_is_published_anew(store: ReleaseStore, artefacts: Path, window: DataWindow) -> None:
+    _publish(store, artefacts, window, fingerprint="a")
+    shared = store.path(1) / "index.faiss"
+    shared.chmod(0o644)
+    shared.write_bytes(b"indez")  # reaches the stored object too: they are one file
+    assert _publish(store, artefacts, window, fingerprint="a") == 2
+    store.verify(2)
+    with pytest.raises(BadData):
+        store.verify(1)
+
+
 def test_prune_keeps_newest_current_and_its_parent(
     store: ReleaseStore, artefacts: Path, window: DataWindow
 ) -> None:

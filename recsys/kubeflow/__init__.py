@@ -1,0 +1,7 @@
+"""Kubeflow pipelines from Python: run on this machine, or compiled for a cluster."""
+
+from recsys.kubeflow.compile import compile_pipelines
+from recsys.kubeflow.events import Progress, StepEvent
+from recsys.kubeflow.full import run_full
+
+__all__ = ["Progress", "StepEvent", "compile_pipelines", "run_full"]

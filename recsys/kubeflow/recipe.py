@@ -1,0 +1,34 @@
+"""The settings that decide what a pipeline puts out, as one pipeline parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsys.settings import Settings
+
+_ELSEWHERE = {"profile": True, "home": True, "valkey": True, "seen": True, "online": True, "gateway": True}
+_SERVING = {"retrieved", "ranked", "returned"}
+"""The widths count: the evaluation runs the served chain. Ports and time limits do not."""
+
+
+def recipe_of(settings: Settings) -> dict[str, Any]:
+    """Everything of the settings but where things are and how they are reached.
+
+    A section that is not named here counts, so a new one can cause a training too many, never a
+    wrong reuse.
+    """
+    found = settings.model_dump(mode="json", exclude=_ELSEWHERE)
+    found["serving"] = {k: v for k, v in found["serving"].items() if k in _SERVING}
+    return found
+
+
+def settings_of(recipe: Mapping[str, Any]) -> Settings:
+    """Settings with this recipe; the rest comes from the environment or the defaults.
+
+    Kubeflow hands whole numbers on as floats; they are whole again here.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range.
+    """
+    return Settings(**recipe)

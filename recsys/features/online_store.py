@@ -168,7 +168,17 @@ def entity_key(join_key: str, entity_id: int, project: str = PROJECT) -> bytes:
         entity_id: Any int64.
         project: Feast project.
     """
-    return _key_prefix(join_key) + struct.pack("<q", entity_id) + project.encode()
+    return entity_key_prefix(join_key) + struct.pack("<q", entity_id) + project.encode()
+
+
+def entity_key_prefix(join_key: str) -> bytes:
+    """What the keys of one kind of entity begin with.
+
+    Args:
+        join_key: `user_id` or `item_id`.
+    """
+    name = join_key.encode()
+    return struct.pack("<III", 1, _STRING, len(name)) + name + struct.pack("<II", _INT64, 8)
 
 
 def field_name(view: str, feature: str) -> bytes:
@@ -212,7 +222,7 @@ class _Hashes:
         self, client: redis.Redis, join_key: str, columns: dict[tuple[str, str], np.dtype[Any]], project: str
     ) -> None:
         self._client = client
-        self._prefix = _key_prefix(join_key)
+        self._prefix = entity_key_prefix(join_key)
         self._suffix = project.encode()
         self._dtypes = list(columns.values())
         self._fields = [field_name(view, feature) for view, feature in columns]
@@ -266,11 +276,6 @@ class _Hashes:
         except ValueError:
             self.malformed += 1
             return None
-
-
-def _key_prefix(join_key: str) -> bytes:
-    name = join_key.encode()
-    return struct.pack("<III", 1, _STRING, len(name)) + name + struct.pack("<II", _INT64, 8)
 
 
 def _decode_varint(value: bytes) -> int:

@@ -79,21 +79,21 @@ ITEM_RAW: Final = ("item_id", "price", "category_l1", "category_l2", "item_gende
 
 # What the fitted workflows put out and the models take in: name -> dtype. Categorify codes are
 # int64 (0 padding, 1 null, 2 out of vocabulary, 3.. known), the rest float32.
-USER_FEATURES: Final = {
+USER_FEATURES: Final[dict[str, np.dtype]] = {
     "user_id": np.dtype("int64"),
     "gender": np.dtype("int64"),
     "top_category": np.dtype("int64"),
     "age_bucket": np.dtype("int64"),
     "age": np.dtype("float32"),
 }
-CONTEXT_FEATURES: Final = {
+CONTEXT_FEATURES: Final[dict[str, np.dtype]] = {
     "device_type": np.dtype("int64"),
     "hour_sin": np.dtype("float32"),
     "hour_cos": np.dtype("float32"),
     "weekday_sin": np.dtype("float32"),
     "weekday_cos": np.dtype("float32"),
 }
-ITEM_FEATURES: Final = {
+ITEM_FEATURES: Final[dict[str, np.dtype]] = {
     "item_id": np.dtype("int64"),
     "category_l1": np.dtype("int64"),
     "category_l2": np.dtype("int64"),

@@ -22,6 +22,9 @@ class ServingSettings(BaseModel):
     metrics_port: int = Field(8002, ge=0, le=65535)
     request_timeout_s: float = Field(2.0, gt=0)
     item_refresh_s: float = Field(60.0, gt=0, description="how often Feast's item values are re-read")
+    sampling: Literal["top", "weighted"] = Field("top", description="weighted: without replacement, seeded")
+    temperature: float = Field(0.1, gt=0, description="of the softmax over an answer's scores")
+    sampling_seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _widths_narrow(self) -> ServingSettings:

@@ -52,7 +52,6 @@ _SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 
 def test_an_exception_ends_the_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _SLEEPER]
     pids: list[int] = []
 
     def stop(line: str) -> None:

@@ -71,7 +71,8 @@ class Service:
         name: Its name in `recsys status`.
         plan: Chooses ports and prepares files; raises RecsysError when it cannot be started.
         is_ready: Whether the service at these endpoints answers. Called often; must have a time limit.
-        after_ready: Fills it once it answers, such as features into an empty Valkey; must be repeatable.
+        after_ready: Fills it once it answers, at every `up`, such as features into Valkey; does nothing when
+            that is done already. Its second argument is told what it does.
         needs: Services that must be started before it, and whose restart elsewhere restarts it.
         serves_release: Whether it is started anew when another release is current.
         ready_timeout_s: How long it may take to get ready, in seconds.
@@ -81,7 +82,7 @@ class Service:
     name: str
     plan: Callable[[Context], Launch]
     is_ready: Callable[[Endpoints], bool]
-    after_ready: Callable[[Context, Endpoints], None] | None = None
+    after_ready: Callable[[Context, Callable[[str], None]], None] | None = None
     needs: tuple[str, ...] = ()
     serves_release: bool = False
     ready_timeout_s: float = 60.0

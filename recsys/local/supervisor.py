@@ -11,7 +11,7 @@ from typing import Any
 
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
-from recsys.local.service import Context, Service
+from recsys.local.service import Context, Endpoints, Service
 from recsys.local.state import Running, StateFile
 from recsys.settings import Settings
 
@@ -54,6 +54,11 @@ class Supervisor:
         """The release to serve, None before the first."""
         return self._release[0] if self._release else None
 
+    @property
+    def release_dir(self) -> Path | None:
+        """Folder of the release to serve, None before the first."""
+        return self._release[1] if self._release else None
+
     def up(self, report: Report = silent) -> None:
         """Start what does not run and wait until all is ready; what is ready is left alone.
 
@@ -70,6 +75,7 @@ class Supervisor:
             for service in self.services:
                 before = running.get(service.name)
                 if before and self._may_stay(service, before, restarted):
+                    self._after_ready(service, running, report)
                     report(service.name, "already ready")
                     continue
                 running[service.name] = self._restart(service, running, report)
@@ -136,24 +142,30 @@ class Supervisor:
         if before is not None:
             before.process.stop()
         report(service.name, "starting")
-        context = Context(
-            settings=self.settings,
-            release_dir=self._release[1] if self._release else None,
-            endpoints={name: entry.endpoints for name, entry in running.items()},
-            previous=before.endpoints if before else {},
-        )
+        context = self._context(running, previous=before.endpoints if before else {})
         launch = service.plan(context)
         log = self.logs / f"{service.name}.log"
         started = process.spawn(launch.command, log, {**os.environ, **launch.env})
         entry = Running(started, dict(launch.endpoints), str(log), self.release_number)
         # Written before it is ready: should this process be killed now, `down` still finds it.
-        self.state.write(self._ordered({**running, service.name: entry}))
+        running[service.name] = entry
+        self.state.write(self._ordered(running))
         self._wait(service, entry)
-        if service.after_ready is not None:
-            report(service.name, "filling")
-            service.after_ready(context, entry.endpoints)
+        self._after_ready(service, running, report)
         report(service.name, "ready")
         return entry
+
+    def _after_ready(self, service: Service, running: Mapping[str, Running], report: Report) -> None:
+        if service.after_ready is not None:
+            service.after_ready(self._context(running), lambda event: report(service.name, event))
+
+    def _context(self, running: Mapping[str, Running], previous: Endpoints | None = None) -> Context:
+        return Context(
+            settings=self.settings,
+            release_dir=self.release_dir,
+            endpoints={name: entry.endpoints for name, entry in running.items()},
+            previous=previous or {},
+        )
 
     def _wait(self, service: Service, entry: Running) -> None:
         deadline = time.monotonic() + service.ready_timeout_s

@@ -8,13 +8,15 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import redis
 
-from recsys.errors import RecsysError, Unavailable
+from recsys.errors import BadUse, RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
 
+_URL_FIX = "Write redis://127.0.0.1:6379/0 (port 0: any free one)"
 _POLL_S = 0.02
 _PROBE_TIMEOUT_S = 1.0
 
@@ -52,6 +54,25 @@ def command(port: int, data_dir: Path) -> list[str]:
         "daemonize": "no",
     }
     return [str(binary()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def port_of(url: str) -> int:
+    """The port that a URL names, 6379 where it names none.
+
+    Args:
+        url: `redis://host:port/db`.
+
+    Raises:
+        BadUse: It is no such URL, or its host is another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        port = 6379 if parts.port is None else parts.port
+    except ValueError as error:
+        raise BadUse("RECSYS_VALKEY__URL", f"{url!r} is no address ({error})", _URL_FIX) from error
+    if parts.scheme != "redis" or parts.hostname not in (LOOPBACK, "localhost"):
+        raise BadUse("RECSYS_VALKEY__URL", f"{url!r} is not on this machine", _URL_FIX)
+    return port
 
 
 def is_ready(url: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,16 +171,19 @@ def test_down_leaves_a_pid_alone_that_is_somebody_elses_now(pair: Supervisor, se
     assert stranger.alive()
 
 
-def test_after_ready_runs_once_a_start(settings: Settings) -> None:
+def test_after_ready_runs_at_every_up_and_knows_the_endpoints(settings: Settings) -> None:
     filled: list[str] = []
-    store = echo_service("store")
-    service = Service(
-        "store", store.plan, store.is_ready, after_ready=lambda _, endpoints: filled.append(endpoints["url"])
-    )
-    supervisor = Supervisor([service], settings)
+
+    def fill(context: Context, report: Callable[[str], None]) -> None:
+        filled.append(context.endpoints["store"]["url"])
+        report("filling")
+
+    supervisor = Supervisor([replace(echo_service("store"), after_ready=fill)], settings)
+    events: list[tuple[str, str]] = []
+    supervisor.up(lambda *event: events.append(event))
     supervisor.up()
-    supervisor.up()
-    assert filled == [supervisor.status()["store"]["url"]]
+    assert filled == [supervisor.status()["store"]["url"]] * 2
+    assert events == [("store", "starting"), ("store", "filling"), ("store", "ready")]
     supervisor.down()
 
 

@@ -1,0 +1,61 @@
+"""`recsys evaluate`: how good the current release is, beside baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys.cli.options import Json
+from recsys.cli.output import print_json, results, table
+from recsys.cli.steps import Steps
+from recsys.settings import get_settings
+
+_METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr")
+
+
+def evaluate(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a data set; left out: the one trained on.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the current release on the days after its training, beside baselines."""
+    from recsys.data.dataset import Dataset
+    from recsys.local.services import require_release
+    from recsys.local.shop_data import imported
+    from recsys.models.evaluate import evaluate as measure
+
+    settings = get_settings()
+    release_dir = require_release(settings)
+    dataset = Dataset.open(data or imported(settings.home))
+    with Steps().step("Evaluate"):
+        document = measure(release_dir, dataset, settings)
+    if json:
+        print_json(document)
+    else:
+        show(document)
+
+
+def show(document: dict[str, Any]) -> None:
+    """Print an evaluation as a table.
+
+    Args:
+        document: What `recsys evaluate --json` prints.
+    """
+    lines = {
+        "retrieval": document["retrieval"],
+        "whole chain": document["chain"],
+        "retrieval, anonymous": document["anonymous"]["retrieval"],
+        "whole chain, anonymous": document["anonymous"]["chain"],
+        **document["baselines"],
+    }
+    rows = [(name, *(_number(found.get(metric)) for metric in _METRICS)) for name, found in lines.items()]
+    results.print(table(f"{document['rows']:,} rows", ("", *_METRICS), rows, right=_METRICS))
+    results.print(f"Ranker AUC {document['ranker']['auc']:.3f}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

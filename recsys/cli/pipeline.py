@@ -1,0 +1,99 @@
+"""`recsys pipeline`: train in Kubeflow pipelines on this machine, or compile them for a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.status import Status
+
+from recsys.cli.options import DataDir, Json
+from recsys.cli.output import messages, print_json, results
+from recsys.cli.steps import Steps
+from recsys.settings import get_settings
+
+app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
+run = typer.Typer(help="Run a pipeline on this machine.", no_args_is_help=True)
+app.add_typer(run, name="run")
+
+
+@run.command()
+def full(data: DataDir, json: Json = False) -> None:
+    """Train everything on a data set and publish a release."""
+    release = train(data, Steps())
+    if json:
+        print_json({"release": release})
+        return
+    results.print(
+        f"Release {release}; start it with `recsys up`, look at it with `recsys release show {release}`."
+    )
+
+
+@app.command("compile")
+def compile_all(
+    out: Annotated[Path, typer.Option(help="Folder for the IR YAML.")] = Path("build/pipelines"),
+    image: Annotated[
+        str | None, typer.Option(help="Container image of the steps.", show_default=False)
+    ] = None,
+) -> None:
+    """Write the pipelines' IR YAML for a cluster."""
+    from recsys.kubeflow import compile_pipelines
+
+    for path in compile_pipelines(out, image):
+        results.print(str(path))
+
+
+def train(data: Path, steps: Steps) -> int:
+    """Run the full training and keep the clean copy of its data that `recsys up` serves from.
+
+    Args:
+        data: Folder of a data set.
+        steps: Where progress is shown.
+
+    Returns:
+        The release number.
+
+    Raises:
+        BadData: The data set cannot be used.
+        RecsysError: A step failed, or the gate refused the release.
+    """
+    from recsys.kubeflow import run_full
+    from recsys.local.shop_data import import_data
+
+    settings = get_settings()
+    with _shown(steps) as show:
+        release = run_full(data, settings.home, settings, show)
+    with steps.step("Clean copy of the data") as note:
+        import_data(data, settings.home, lambda what, share: note(f"{what} {share:.0%}"))
+    return release
+
+
+@contextmanager
+def _shown(steps: Steps) -> Iterator[Any]:
+    """A function that shows the pipeline's events: one line a step, a spinner on the current one."""
+    spinner: Status | None = messages.status("Pipeline") if messages.is_terminal else None
+    if spinner is not None:
+        spinner.start()
+
+    def show(event: Any) -> None:
+        title = f"[{event.index}/{event.total}] {event.step}".replace("[", r"\[", 1)
+        if event.state in ("done", "reused"):
+            memory = f"{event.peak_mib:,} MiB" if event.peak_mib else ""
+            steps.done(title, event.seconds, "unchanged, reused" if event.state == "reused" else memory)
+        elif event.state == "failed":
+            messages.print(f"[red]✗[/] {title}", soft_wrap=True)
+        elif event.state == "note":
+            messages.print(f"  {event.message}", soft_wrap=True, markup=False)
+        elif spinner is not None:
+            spinner.update(f"{title}  [dim]{event.message}[/]")
+        elif event.state == "started":
+            messages.print(f"… {title}", soft_wrap=True)
+
+    try:
+        yield show
+    finally:
+        if spinner is not None:
+            spinner.stop()

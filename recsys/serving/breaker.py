@@ -1,0 +1,88 @@
+"""A circuit breaker: a service that does not answer is left alone for a while, then tried again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from recsys.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Breaker:
+    """Guards calls to one service.
+
+    Closed, every call goes through. After `failures` calls in a row raised `Unavailable` it opens: calls
+    fail at once instead of each waiting for its time limit. After `cooldown_s` one call is let through as
+    a probe, and its success closes the breaker again; nothing has to be restarted.
+    (M. Nygard, Release It!, 2007, "Circuit Breaker".)
+
+    Args:
+        failures: Failed calls in a row that open it.
+        cooldown_s: Seconds it stays open before a probe.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, failures: int = 2, cooldown_s: float = 0.5, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit = failures
+        self._cooldown_s = cooldown_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._retry_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are being refused; also true while the next one would be a probe."""
+        return self._failed >= self._limit
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the service through the breaker.
+
+        Returns:
+            What the function returned.
+
+        Raises:
+            Unavailable: The function raised it, or the breaker is open.
+        """
+        self._admit()
+        try:
+            result = function(*args, **kwargs)
+        except Unavailable as error:
+            self._count(error)
+            raise
+        self._close()
+        return result
+
+    def _admit(self) -> None:
+        with self._lock:
+            if not self.is_open:
+                return
+            now = self._clock()
+            if now < self._retry_at:
+                raise Unavailable("circuit breaker", "open after failed calls", "It tries again by itself")
+            # This call is the probe; others keep failing fast until it is back.
+            self._retry_at = now + self._cooldown_s
+
+    def _count(self, error: Unavailable) -> None:
+        with self._lock:
+            self._failed += 1
+            if self.is_open:
+                self._retry_at = self._clock() + self._cooldown_s
+            if self._failed == self._limit:
+                _log.warning("%s; not asked again for %g s", error, self._cooldown_s)
+
+    def _close(self) -> None:
+        with self._lock:
+            if self.is_open:
+                _log.warning("answers again after %d failed calls", self._failed)
+            self._failed = 0

@@ -1,0 +1,114 @@
+"""Feast's item values in memory, read again every so often, so that no request asks for 300 items."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recsys.errors import Unavailable
+from recsys.features.online_store import ItemFeatureReader
+
+_log = logging.getLogger(__name__)
+
+_STALE_AFTER: Final = 3
+"""Refreshes in a row that may fail before the values count as old."""
+
+_RETRY_S: Final = 1.0
+"""Longest pause before a failed read is tried again."""
+
+_FROM_FEAST: Final = ("price", "category_l1", "category_l2", "item_gender")
+
+
+@dataclass(frozen=True)
+class ItemValues:
+    """One consistent picture of the items.
+
+    Attributes:
+        columns: Each of `schema.ITEM_RAW`, [n].
+        from_feast: bool [n], False where the values are the release's, or Feast's but old.
+    """
+
+    columns: dict[str, np.ndarray]
+    from_feast: np.ndarray
+
+
+class ItemCache:
+    """The values that requests read; replaced whole, so a reader never sees half of a refresh.
+
+    Args:
+        columns: The release's own values, [n] each, used until Feast's are there and where it has none.
+        reader: Feast's online store; None to serve the release's values for ever.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        columns: dict[str, np.ndarray],
+        reader: ItemFeatureReader | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._release = columns
+        self._reader = reader
+        self._clock = clock
+        self._read_at = -np.inf
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.values = ItemValues(columns, np.zeros(len(columns["item_id"]), bool))
+
+    def start(self, every_s: float) -> None:
+        """Read once now, then in a thread until `close`.
+
+        Args:
+            every_s: Seconds between reads.
+        """
+        done = self.refresh(every_s)
+        self._thread = threading.Thread(
+            target=self._keep_fresh, args=(every_s, done), name="item-cache", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread; the values stay as they are."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def refresh(self, every_s: float) -> bool:
+        """Read all items from Feast.
+
+        Args:
+            every_s: Seconds between reads; values `_STALE_AFTER` times as old are marked as such.
+
+        Returns:
+            Whether the store answered; if not, the values are kept.
+        """
+        if self._reader is None:
+            return False
+        try:
+            found = self._reader.read(self._release["item_id"])
+        except Unavailable as error:
+            self._mark_if_stale(every_s, error)
+            return False
+        columns = dict(self._release)
+        for name in _FROM_FEAST:
+            own = self._release[name]
+            columns[name] = np.where(found.found, getattr(found, name), own).astype(own.dtype, copy=False)
+        self.values = ItemValues(columns, found.found)
+        self._read_at = self._clock()
+        return True
+
+    def _mark_if_stale(self, every_s: float, error: Unavailable) -> None:
+        values = self.values
+        if values.from_feast.any() and self._clock() - self._read_at > _STALE_AFTER * every_s:
+            _log.warning("item values are old: %s", error)
+            self.values = ItemValues(values.columns, np.zeros_like(values.from_feast))
+
+    def _keep_fresh(self, every_s: float, done: bool) -> None:
+        while not self._stop.wait(every_s if done else min(every_s, _RETRY_S)):
+            done = self.refresh(every_s)

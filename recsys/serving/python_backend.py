@@ -1,0 +1,136 @@
+"""Triton's Python backend, for every model of the ensemble: requests in, one stage call, responses out.
+
+`1/model.py` of each model imports `TritonPythonModel` from here; Triton tells it which model it is.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.errors import RecsysError
+from recsys.serving.graph import Model, model
+from recsys.serving.render import RELEASES_PARAMETER
+from recsys.serving.stage import Arrays, Stage, load_stage
+from recsys.serving.tensors import TENSORS
+from recsys.settings import get_settings
+from recsys.valkey import connect
+
+_log = logging.getLogger(__name__)
+
+Outcome = Arrays | str
+"""One request's outputs, or the one line that says why there are none."""
+
+
+class TritonPythonModel:
+    """What Triton makes one of per model instance; the method names are Triton's."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the stage of the release whose number is the model's version.
+
+        Args:
+            args: Triton's: model_name, model_version and model_config, a JSON text.
+
+        Raises:
+            RecsysError: An artefact is missing or damaged; Triton then refuses the model.
+        """
+        config = json.loads(args["model_config"])
+        parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
+        self._model = model(args["model_name"])
+        artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
+        client = connect(get_settings().valkey) if self._model.store else None
+        self._stage = load_stage(self._model, artefacts, parameters, client)
+        self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
+        gc.collect()
+        gc.freeze()  # what is loaded stays: collections need not look through it again
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer the requests that Triton hands over together.
+
+        Args:
+            requests: Triton's requests.
+
+        Returns:
+            One of Triton's responses for each.
+        """
+        import triton_python_backend_utils as triton
+
+        batch = [_arrays(self._model, request, triton.get_input_tensor_by_name) for request in requests]
+        responses = []
+        for outcome in answer(self._model, self._stage, batch):
+            if isinstance(outcome, str):
+                responses.append(triton.InferenceResponse(error=triton.TritonError(outcome)))
+            else:
+                tensors = [triton.Tensor(name, np.ascontiguousarray(out)) for name, out in outcome.items()]
+                responses.append(triton.InferenceResponse(tensors))
+        return responses
+
+    def finalize(self) -> None:
+        """Stop what the stage runs in the background."""
+        if close := getattr(self._stage, "close", None):
+            close()
+
+
+def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outcome]:
+    """Run a stage once for many requests.
+
+    Args:
+        model: Whose stage it is.
+        stage: The stage.
+        requests: Each request's inputs, [b, ...] with b of its own.
+
+    Returns:
+        Each request's outputs, or its error. When the stage fails for all of them together it is run for
+        each alone, so that one bad request fails no other.
+    """
+    if len(requests) == 1:
+        return [_run(model, stage, requests[0])]
+    try:
+        stacked = {name: np.concatenate([request[name] for request in requests]) for name in requests[0]}
+        outputs = stage.run(stacked)
+    except Exception:  # noqa: BLE001 - whose fault it is shows when each request runs alone
+        return [_run(model, stage, request) for request in requests]
+    ends = np.cumsum([_rows(request) for request in requests])[:-1]
+    parts = {name: np.split(array, ends) for name, array in outputs.items()}
+    return [{name: part[i] for name, part in parts.items()} for i in range(len(requests))]
+
+
+def _run(model: Model, stage: Stage, inputs: Arrays) -> Outcome:
+    try:
+        return stage.run(inputs)
+    except RecsysError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a client gets one line; the traceback goes to the server's log
+        _log.exception("%s failed", model.name)
+        return f"{model.name}: failed ({type(error).__name__}). The server's log says more"
+
+
+def _rows(request: Arrays) -> int:
+    return len(next(iter(request.values())))
+
+
+def _arrays(model: Model, request: Any, get: Callable[[Any, str], Any]) -> Arrays:
+    """A request's inputs as arrays; an optional one that is missing becomes its default."""
+    given = {port: get(request, port) for port in model.inputs}
+    arrays = {port: tensor.as_numpy() for port, tensor in given.items() if tensor is not None}
+    rows = _rows(arrays)
+    for port, name in model.inputs.items():
+        if port not in arrays:
+            tensor = TENSORS[name]
+            arrays[port] = np.full((rows, 1), tensor.default, tensor.dtype)
+    return arrays
+
+
+def _example(config: Mapping[str, Any]) -> Arrays:
+    """One row of zeros for each input of a model."""
+    dtypes = {"TYPE_INT32": np.int32, "TYPE_INT64": np.int64, "TYPE_FP32": np.float32}
+    return {
+        port["name"]: np.zeros((1, *(int(width) for width in port["dims"])), dtypes[port["data_type"]])
+        for port in config["input"]
+    }

@@ -1,0 +1,182 @@
+"""Files and pictures made from the graph: Triton's `config.pbtxt`, the model repository, a diagram."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from recsys.serving.graph import ENSEMBLE, ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS, MODELS, Model, edges
+from recsys.serving.tensors import TENSORS
+from recsys.settings import ServingSettings
+
+REPOSITORY_DIR: Final = Path("triton_model_repository")
+RELEASES_PARAMETER: Final = "releases"
+MODEL_PY: Final = '''"""Hands Triton's requests to the stage that is named like this model."""
+
+from recsys.serving.python_backend import TritonPythonModel  # noqa: F401
+'''
+
+_TYPES: Final = {
+    np.dtype("int32"): "TYPE_INT32",
+    np.dtype("int64"): "TYPE_INT64",
+    np.dtype("float32"): "TYPE_FP32",
+}
+
+
+def model_config(
+    model: Model, settings: ServingSettings, releases: str, versions: Sequence[int] = (1,)
+) -> str:
+    """`config.pbtxt` of one stage's model.
+
+    Args:
+        model: The model.
+        settings: Widths, batch size and the values of its parameters.
+        releases: Folder of releases; the stage loads <releases>/<version>.
+        versions: The versions, which are release numbers, that are to be loaded.
+    """
+    parameters = {RELEASES_PARAMETER: releases}
+    parameters |= {name: str(getattr(settings, name)) for name in model.parameters}
+    numbers = ", ".join(map(str, sorted(versions)))
+    return "\n".join(
+        [
+            f"# {model.name} {model.does}. Rendered by recsys.serving.graph; do not edit.",
+            f'name: "{model.name}"',
+            'backend: "python"',
+            f"max_batch_size: {settings.max_batch_size}",
+            *_ports("input", model.inputs, settings),
+            *_ports("output", model.outputs, settings),
+            "instance_group [ { kind: KIND_CPU, count: 1 } ]",
+            # A queue delay would be paid once a model, fourteen times a request.
+            "dynamic_batching { max_queue_delay_microseconds: 0 }",
+            f"version_policy {{ specific {{ versions: [ {numbers} ] }} }}",
+            *(_parameter(name, value) for name, value in sorted(parameters.items())),
+            "",
+        ]
+    )
+
+
+def ensemble_config(settings: ServingSettings, version: int = 1) -> str:
+    """`config.pbtxt` of the ensemble, each step pinned to one version.
+
+    Args:
+        settings: Widths and batch size.
+        version: The release number that all steps serve, so that no answer mixes releases.
+    """
+    return "\n".join(
+        [
+            "# Rendered by recsys.serving.graph; do not edit.",
+            f'name: "{ENSEMBLE}"',
+            'platform: "ensemble"',
+            f"max_batch_size: {settings.max_batch_size}",
+            *_ports("input", {name: name for name in ENSEMBLE_INPUTS}, settings),
+            *_ports("output", {name: name for name in ENSEMBLE_OUTPUTS}, settings),
+            f"version_policy {{ specific {{ versions: [ {version} ] }} }}",
+            "ensemble_scheduling {",
+            "  step [",
+            ",\n".join(_step(model, version) for model in MODELS),
+            "  ]",
+            "}",
+            "",
+        ]
+    )
+
+
+def repository_files(
+    settings: ServingSettings | None = None, releases: str = "var/releases", version: int = 1
+) -> dict[str, str]:
+    """Every file of a model repository that serves one release: relative path -> text."""
+    settings = settings or ServingSettings()
+    files = {}
+    for model in MODELS:
+        files[f"{model.name}/config.pbtxt"] = model_config(model, settings, releases, (version,))
+        files[f"{model.name}/{version}/model.py"] = MODEL_PY
+    files[f"{ENSEMBLE}/config.pbtxt"] = ensemble_config(settings, version)
+    files[f"{ENSEMBLE}/{version}/.gitkeep"] = ""  # Triton wants the folder, git wants a file in it.
+    return files
+
+
+def render(repository_dir: Path = REPOSITORY_DIR) -> None:
+    """Write the committed model repository, with the default settings and version 1."""
+    for name, text in repository_files().items():
+        path = repository_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def out_of_step(repository_dir: Path = REPOSITORY_DIR) -> list[str]:
+    """Relative paths that are missing, differ from the graph, or that the graph does not know."""
+    wanted = repository_files()
+    there = {
+        path.relative_to(repository_dir).as_posix(): path.read_text(encoding="utf-8")
+        for path in repository_dir.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def mermaid() -> str:
+    """The request's way as a Mermaid flowchart."""
+    lines = ["flowchart TD", '    request(["user_id, device_type?, timestamp?"])']
+    lines += [f'    {model.name}["<b>{model.name}</b><br/>{model.does}"]' for model in MODELS]
+    lines += [f'    answer(["{", ".join(ENSEMBLE_OUTPUTS)}"])']
+    lines += [f"    {source} --> {target}" for source, target, _ in edges() if not _only_flags(_)]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m recsys.serving.graph`; exits 1 when `--check` finds a difference."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recsys.serving.graph", description="Render the ensemble."
+    )
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the model repository")
+    action.add_argument("--check", action="store_true", help="fail if the model repository is out of step")
+    action.add_argument("--diagram", action="store_true", help="print a Mermaid flowchart")
+    parser.add_argument("--dir", type=Path, default=REPOSITORY_DIR, help="the model repository")
+    options = parser.parse_args(arguments)
+    if options.diagram:
+        sys.stdout.write(mermaid())
+    elif options.write:
+        render(options.dir)
+    elif wrong := out_of_step(options.dir):
+        sys.exit(
+            f"{options.dir}: out of step: {', '.join(wrong)}. Run python -m recsys.serving.graph --write"
+        )
+
+
+def _only_flags(tensors: Sequence[str]) -> bool:
+    """Edges that carry nothing but what was degraded would only clutter the picture."""
+    return all(name.endswith("_flags") for name in tensors)
+
+
+def _ports(kind: str, ports: Mapping[str, str], settings: ServingSettings) -> list[str]:
+    entries = []
+    for name, tensor_name in ports.items():
+        tensor = TENSORS[tensor_name]
+        dims = ", ".join(map(str, tensor.dims(settings)))
+        optional = ", optional: true" if kind == "input" and tensor.default is not None else ""
+        entries.append(
+            f'  {{ name: "{name}", data_type: {_TYPES[tensor.dtype]}, dims: [ {dims} ]{optional} }}'
+        )
+    return [f"{kind} [", ",\n".join(entries), "]"]
+
+
+def _step(model: Model, version: int) -> str:
+    maps = [
+        *(f'      input_map {{ key: "{name}", value: "{tensor}" }}' for name, tensor in model.inputs.items()),
+        *(
+            f'      output_map {{ key: "{name}", value: "{tensor}" }}'
+            for name, tensor in model.outputs.items()
+        ),
+    ]
+    head = [f'      model_name: "{model.name}"', f"      model_version: {version}"]
+    return "\n".join(["    {", *head, *maps, "    }"])
+
+
+def _parameter(name: str, value: str) -> str:
+    return f'parameters {{ key: "{name}", value: {{ string_value: "{value}" }} }}'

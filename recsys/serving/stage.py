@@ -1,0 +1,51 @@
+"""What a stage is, and how one is loaded by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import redis
+
+from recsys.serving.graph import Model
+
+Arrays = dict[str, np.ndarray]
+"""Named arrays whose first dimension is the batch."""
+
+
+class Stage(Protocol):
+    """A loaded stage: a function of arrays."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Compute the model's outputs.
+
+        Args:
+            inputs: Every input of the model by its name there, [B, ...] each, B >= 1.
+
+        Returns:
+            Every output of the model by its name there, with the same B.
+        """
+        ...
+
+
+def load_stage(
+    model: Model, artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None = None
+) -> Stage:
+    """Load the stage of a model.
+
+    Args:
+        model: Which one.
+        artefacts: Folder of one release.
+        parameters: The model's own parameters, as text.
+        client: Client of Valkey for the stages that ask it; without one they answer from their fallback.
+
+    Raises:
+        RecsysError: An artefact is missing or damaged.
+    """
+    module = import_module(f"recsys.serving.stages.{model.name}")
+    asked = (client,) if model.store else ()
+    stage: Stage = module.load(artefacts, parameters, *asked)
+    return stage

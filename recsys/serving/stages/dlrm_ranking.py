@@ -1,0 +1,59 @@
+"""Scores each user's candidates with the DLRM."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from recsys.schema import CONTEXT_FEATURES, DLRM_ONNX, EMBEDDING_FEATURES, ITEM_FEATURES, USER_FEATURES
+from recsys.serving.onnx_model import OnnxModel
+from recsys.serving.stage import Arrays
+
+_log = logging.getLogger(__name__)
+_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES)
+
+
+@dataclass(frozen=True)
+class DlrmRanking:
+    """The ranker (Naumov et al., "Deep Learning Recommendation Model", 2019).
+
+    Attributes:
+        model: Its ONNX export.
+    """
+
+    model: OnnxModel
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Score.
+
+        Args:
+            inputs: Every user, context and item feature [B, K], and the two embeddings [B, K, 64].
+
+        Returns:
+            score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling
+            answers with retrieval's order. A pad's score means nothing.
+        """
+        shape = inputs["item_id"].shape
+        rows = shape[0] * shape[1]
+        columns = {name: inputs[name].reshape(rows, -1) for name in self.model.inputs}
+        try:
+            score = self.model.run(columns).reshape(shape)
+        except Exception:  # noqa: BLE001 - whatever it raises, retrieval's order beats an error
+            _log.exception("ranker failed")
+            score = np.full(shape, np.nan, np.float32)
+        return {"score": score}
+
+
+def load(artefacts: Path, parameters: Mapping[str, str]) -> DlrmRanking:
+    """Load the model.
+
+    Raises:
+        BadData: The file is missing, damaged, or wants inputs that serving does not have.
+    """
+    del parameters
+    return DlrmRanking(OnnxModel(artefacts / DLRM_ONNX, "score", _INPUTS))

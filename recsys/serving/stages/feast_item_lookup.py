@@ -1,0 +1,73 @@
+"""Looks up the candidates' values in an in-memory cache of Feast's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import redis
+
+from recsys.features.online_store import ItemFeatureReader
+from recsys.schema import ITEM_RAW, UNKNOWN, Degraded
+from recsys.serving.catalogue import Catalogue
+from recsys.serving.item_cache import ItemCache
+from recsys.serving.stage import Arrays
+
+_PAD_PRICE: Final = 0.0  # a pad is masked later; its price must only have a logarithm of price + 1
+
+
+class FeastItemLookup:
+    """Item index -> raw item columns.
+
+    Args:
+        catalogue: Size and ids of the catalogue.
+        cache: The values.
+    """
+
+    def __init__(self, catalogue: Catalogue, cache: ItemCache) -> None:
+        self._catalogue = catalogue
+        self._cache = cache
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Look up.
+
+        Args:
+            inputs: items int64 [B, K], item indexes, -1 for none.
+
+        Returns:
+            item_id (the shop's), category_l1, category_l2, item_gender int64 and price float32, [B, K]
+            each; -1, and price 0, where there is no item: never another item's values. item_flags int32
+            [B, 1] says whether any value comes from the release instead of Feast.
+        """
+        items = inputs["items"]
+        values = self._cache.values
+        there = self._catalogue.holds(items)
+        rows = np.where(there, items, 0)
+        columns = {
+            name: np.where(there, values.columns[name][rows], _PAD_PRICE if name == "price" else UNKNOWN)
+            for name in ITEM_RAW
+        }
+        columns["price"] = columns["price"].astype(np.float32, copy=False)
+        stale = (there & ~values.from_feast[rows]).any(axis=1, keepdims=True)
+        flags = np.where(stale, Degraded.ITEM_FEATURES, Degraded.NONE).astype(np.int32)
+        return columns | {"item_flags": flags}
+
+    def close(self) -> None:
+        """Stop refreshing."""
+        self._cache.close()
+
+
+def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None) -> FeastItemLookup:
+    """Load the release's item values and start refreshing them from Feast.
+
+    Raises:
+        BadData: A file is missing or damaged.
+    """
+    catalogue = Catalogue.load(artefacts)
+    columns = catalogue.features(artefacts)
+    cache = ItemCache(columns, None if client is None else ItemFeatureReader(client))
+    if client is not None:
+        cache.start(float(parameters["item_refresh_s"]))
+    return FeastItemLookup(catalogue, cache)

@@ -1,0 +1,54 @@
+"""Embeds users with the query tower."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recsys.schema import EMBEDDING_DIM, QUERY_TOWER_ONNX, USER_FEATURES
+from recsys.serving.onnx_model import OnnxModel
+from recsys.serving.stage import Arrays
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class QueryTower:
+    """The user half of the two-tower model.
+
+    Attributes:
+        model: Its ONNX export.
+    """
+
+    model: OnnxModel
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Embed.
+
+        Args:
+            inputs: Each of `schema.USER_FEATURES`, [B, 1].
+
+        Returns:
+            user_embedding float32 [B, 64]; NaN if the model failed, which retrieval answers with popular
+            items.
+        """
+        try:
+            embedding = self.model.run(inputs)
+        except Exception:  # noqa: BLE001 - whatever it raises, popular items beat an error
+            _log.exception("query tower failed")
+            embedding = np.full((len(inputs["user_id"]), EMBEDDING_DIM), np.nan, np.float32)
+        return {"user_embedding": embedding}
+
+
+def load(artefacts: Path, parameters: Mapping[str, str]) -> QueryTower:
+    """Load the model.
+
+    Raises:
+        BadData: The file is missing, damaged, or wants inputs that serving does not have.
+    """
+    del parameters
+    return QueryTower(OnnxModel(artefacts / QUERY_TOWER_ONNX, "user_embedding", tuple(USER_FEATURES)))

@@ -1,0 +1,108 @@
+"""Every tensor of the ensemble, once: name, dtype and shape beside the batch dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recsys.schema import (
+    CONTEXT_FEATURES,
+    EMBEDDING_DIM,
+    EMBEDDING_FEATURES,
+    ITEM_FEATURES,
+    UNKNOWN,
+    USER_FEATURES,
+)
+from recsys.settings import ServingSettings
+
+Width = int | str
+"""A fixed number, or the name of the `ServingSettings` field that sets it."""
+
+INT32: Final = np.dtype("int32")
+INT64: Final = np.dtype("int64")
+FP32: Final = np.dtype("float32")
+
+RETRIEVED: Final = "retrieved"
+RANKED: Final = "ranked"
+RETURNED: Final = "returned"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named array that flows between models; its first dimension is the batch.
+
+    Attributes:
+        name: Unique in the graph.
+        dtype: NumPy dtype.
+        shape: Dimensions after the batch; a name stands for a width from the settings.
+        default: What stands in for an optional input of the ensemble; None if it must be given.
+    """
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[Width, ...] = (1,)
+    default: int | None = None
+
+    def dims(self, settings: ServingSettings) -> tuple[int, ...]:
+        """The shape in numbers."""
+        return tuple(width if isinstance(width, int) else getattr(settings, width) for width in self.shape)
+
+
+def feature(name: str) -> str:
+    """Name of the tensor that holds an encoded feature, apart from the raw column of that name."""
+    return f"{name}_feature"
+
+
+def tiled(name: str) -> str:
+    """Name of the tensor that holds a user or context feature repeated for each candidate."""
+    return f"{name}_tiled"
+
+
+_REQUEST = (
+    Tensor("user_id", INT64),
+    Tensor("device_type", INT32, default=UNKNOWN),
+    Tensor("timestamp", INT64, default=0),
+)
+_CONTEXT = (Tensor("context_device", INT64), Tensor("context_time", INT64))
+_USER = (
+    Tensor("age", FP32),
+    Tensor("gender", INT64),
+    Tensor("top_category", INT64),
+    Tensor("user_flags", INT32),
+)
+_ENCODED = (
+    *(Tensor(feature(name), dtype) for name, dtype in (USER_FEATURES | CONTEXT_FEATURES).items()),
+    *(Tensor(feature(name), dtype, (RANKED,)) for name, dtype in ITEM_FEATURES.items()),
+    *(Tensor(tiled(name), dtype, (RANKED,)) for name, dtype in (USER_FEATURES | CONTEXT_FEATURES).items()),
+)
+_RETRIEVAL = (
+    Tensor("user_embedding", FP32, (EMBEDDING_DIM,)),
+    Tensor("candidates", INT64, (RETRIEVED,)),
+    Tensor("candidate_scores", FP32, (RETRIEVED,)),
+    Tensor("retrieval_flags", INT32),
+    Tensor("items", INT64, (RANKED,)),
+    Tensor("retrieval_scores", FP32, (RANKED,)),
+    Tensor("filter_flags", INT32),
+)
+_ITEM = (
+    Tensor("item_id", INT64, (RANKED,)),
+    Tensor("price", FP32, (RANKED,)),
+    Tensor("category_l1", INT64, (RANKED,)),
+    Tensor("category_l2", INT64, (RANKED,)),
+    Tensor("item_gender", INT64, (RANKED,)),
+    Tensor("item_flags", INT32),
+    *(Tensor(name, FP32, (RANKED, EMBEDDING_DIM)) for name in EMBEDDING_FEATURES),
+)
+_ANSWER = (
+    Tensor("click_scores", FP32, (RANKED,)),
+    Tensor("ordered_items", INT64, (RETURNED,)),
+    Tensor("ordered_scores", FP32, (RETURNED,)),
+    Tensor("degraded", INT32),
+    Tensor("ordered_ids", INT64, (RETURNED,)),
+)
+
+TENSORS: Final[dict[str, Tensor]] = {
+    tensor.name: tensor for tensor in (*_REQUEST, *_CONTEXT, *_USER, *_ENCODED, *_RETRIEVAL, *_ITEM, *_ANSWER)
+}

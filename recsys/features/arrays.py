@@ -1,7 +1,7 @@
 """Fitted workflows as NumPy sees them: what serving runs in place of NVTabular.
 
 A workflow is two files, `<name>.json` and `<name>.npz`, written by `recsys.features.export`: for each output
-the input it is made from and the steps that make it. There is no pickle in them and no path. The answers equal
+the input it is made from and the steps that make it. They hold no pickle and no path. The answers equal
 NVTabular's value by value; a call takes tens of microseconds where NVTabular's takes tens of milliseconds.
 
 The functions of time are here too and the workflows use the same ones, so that there is one formula.
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from recsys.errors import BadData, BadUse
 FORMAT: Final = 1
 OUT_OF_VOCABULARY: Final = 2
 """Categorify's code of a value it did not see; 0 pads, 1 is null, 3 and up are known values."""
+
+_DAMAGE: Final = (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, AttributeError)
+"""What reading JSON or arrays that are absent, cut off or not a workflow raises."""
 
 Array = NDArray[Any]
 Step = Callable[[Array], Array]
@@ -106,7 +110,7 @@ class ArrayWorkflow:
             }
             inputs = {column: np.dtype(dtype) for column, dtype in spec["inputs"].items()}
             outputs = {output: np.dtype(chain["dtype"]) for output, chain in spec["outputs"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _DAMAGE as error:
             cause = f"cannot be read as a workflow ({type(error).__name__}: {error})"
             raise BadData(str(path), cause, "Export the workflow again") from error
         return cls(inputs, outputs, chains)
@@ -116,8 +120,8 @@ class ArrayWorkflow:
 
         Args:
             columns: The `inputs`, each of any shape; integers where int64 is wanted, any real numbers where
-                float32 is. Other columns are ignored. Integers hold no nulls; a NaN goes through the float
-                columns as it does in NVTabular.
+                float32 is. Other columns are ignored. Nulls among integers are refused, as NVTabular does;
+                a NaN goes through the float columns as it does there.
 
         Returns:
             The `outputs`, each in the shape of the input that it is made from.
@@ -139,6 +143,8 @@ def _as_dtype(name: str, columns: Mapping[str, Array], dtype: np.dtype[Any]) -> 
     if name not in columns:
         raise BadUse(f"column {name}", f"missing among {sorted(columns)}", "Give every input of the workflow")
     values = np.asarray(columns[name])
+    if isinstance(columns[name], np.ma.MaskedArray):
+        raise BadUse(f"column {name}", "is a masked array", "Fill the nulls: the array form knows none")
     if values.dtype == dtype:
         return values
     fits = np.can_cast(values.dtype, dtype, "safe") if dtype.kind == "i" else values.dtype.kind in "fiub"
@@ -172,7 +178,8 @@ class _Normalize:
     scale: np.float32
 
     def __call__(self, x: Array) -> Array:
-        return (x - self.mean) / self.scale
+        normalized: Array = (x - self.mean) / self.scale
+        return normalized
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +203,8 @@ class _Clock:
 
 
 def _log(x: Array) -> Array:
-    return np.log(x + np.float32(1))
+    logarithm: Array = np.log(x + np.float32(1))  # NVTabular's LogOp: log(1 + x), in float32
+    return logarithm
 
 
 def _step(spec: Mapping[str, Any], arrays: Mapping[str, Array]) -> Step:

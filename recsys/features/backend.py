@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pandas as pd
@@ -47,4 +48,7 @@ def to_dataset(frame: pd.DataFrame) -> Dataset:
     Raises:
         BadUse: As `to_backend`.
     """
-    return Dataset(to_backend(frame), cpu=not get_settings().gpu)
+    with warnings.catch_warnings():
+        # Merlin warns each time that the CPU is used; here it is what the settings ask for.
+        warnings.filterwarnings("ignore", message=".*CPU mode.*", category=UserWarning)
+        return Dataset(to_backend(frame), cpu=not get_settings().gpu)

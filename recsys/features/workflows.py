@@ -53,6 +53,9 @@ _FLOATS: Final = ("age", "price")
 _CHUNK_ROWS: Final = 1_000_000
 """Rows transformed at a time: NVTabular's joins need about ten times the memory of their chunk."""
 
+_NOTHING_KNOWN: Final = np.array([np.iinfo(np.int64).min])
+"""Vocabulary of a column that is unknown in every row: Categorify cannot be fitted on nothing."""
+
 
 class _AgeBucket(ops.Bucketize):  # type: ignore[misc]  # NVTabular is untyped
     """Bucketize that gives int64, as the other categorical features are."""
@@ -90,11 +93,8 @@ class Workflows:
             The part's features in the order and dtypes of `schema`, with the frame's index.
 
         Raises:
-            BadData: A raw column is missing.
+            BadData: A raw column is missing, or one of integers holds something else.
         """
-        missing = [name for name in _INPUTS[part] if name not in frame]
-        if missing:
-            raise BadData(f"columns {missing}", f"not among {list(frame.columns)}", "Use training_rows")
         raw = _raw(frame, part)
         pieces = [
             backend.to_pandas(getattr(self, part).transform(backend.to_backend(raw[at : at + _CHUNK_ROWS])))
@@ -182,8 +182,9 @@ def cardinalities(workflows: Workflows) -> dict[str, int]:
 
 def _fit_categorify(name: str, values: pd.Series, vocabularies: Path) -> ops.Categorify:
     op = ops.Categorify(out_path=str(vocabularies))
-    known = pd.DataFrame({name: values[values != schema.UNKNOWN].to_numpy(np.int64)})
-    nvt.Workflow([name] >> op).fit(backend.to_dataset(known))
+    known = values[values != schema.UNKNOWN].to_numpy(np.int64)
+    frame = pd.DataFrame({name: known if len(known) else _NOTHING_KNOWN})
+    nvt.Workflow([name] >> op).fit(backend.to_dataset(frame))
     return op
 
 
@@ -256,4 +257,13 @@ def _raw_dtype(name: str) -> type:
 
 def _raw(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
     """The part's raw columns, index from 0, in the dtypes that the array form computes in too."""
-    return pd.DataFrame({name: frame[name].to_numpy(_raw_dtype(name)) for name in _INPUTS[part]})
+    columns = {}
+    for name in _INPUTS[part]:
+        if name not in frame:
+            raise BadData(f"column {name}", f"not among {list(frame.columns)}", "Use training_rows")
+        dtype = frame[name].dtype
+        # A float or nullable column may hold nulls, and a cast would make ids of them.
+        if name not in _FLOATS and not (isinstance(dtype, np.dtype) and dtype.kind in "iu"):
+            raise BadData(f"column {name}", f"holds {dtype}", "Give integers, -1 where unknown")
+        columns[name] = frame[name].to_numpy(_raw_dtype(name))
+    return pd.DataFrame(columns)

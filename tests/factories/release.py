@@ -133,15 +133,31 @@ def _models(folder: Path, rng: np.random.Generator, items: int) -> None:
     item = {name: (dtype, 1) for name, dtype in schema.ITEM_FEATURES.items()}
     embeddings = {name: (np.dtype("float32"), width) for name in schema.EMBEDDING_FEATURES}
     rows = items + 10
-    _mlp(folder / schema.QUERY_TOWER_ONNX, user, "user_embedding", width, rng, rows)
-    _mlp(folder / schema.CANDIDATE_TOWER_ONNX, item | embeddings, "item_embedding", width, rng, rows)
-    _mlp(folder / schema.DLRM_ONNX, user | context | item | embeddings, "score", 1, rng, rows, sigmoid=True)
+    _mlp(folder / schema.QUERY_TOWER_ONNX, user, "user_embedding", width=width, rng=rng, rows=rows)
+    _mlp(
+        folder / schema.CANDIDATE_TOWER_ONNX,
+        item | embeddings,
+        "item_embedding",
+        width=width,
+        rng=rng,
+        rows=rows,
+    )
+    _mlp(
+        folder / schema.DLRM_ONNX,
+        user | context | item | embeddings,
+        "score",
+        width=1,
+        rng=rng,
+        rows=rows,
+        sigmoid=True,
+    )
 
 
 def _mlp(
     path: Path,
     inputs: dict[str, tuple[np.dtype, int]],
     output: str,
+    *,
     width: int,
     rng: np.random.Generator,
     rows: int,

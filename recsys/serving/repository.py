@@ -1,0 +1,102 @@
+"""The model repository that Triton serves, assembled from a release whose number is the models' version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from recsys.errors import BadUse
+from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.render import ensemble_config, model_config, repository_files
+from recsys.settings import ServingSettings
+
+
+def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSettings) -> None:
+    """Make a repository that serves one release and nothing else; what was there before is replaced.
+
+    Args:
+        models_dir: The repository, usually <home>/triton/models.
+        releases: Folder of releases; <releases>/<number> must be there.
+        number: The release's number, which becomes the version of all fifteen models.
+        settings: Widths, batch size and the stages' parameters.
+
+    Raises:
+        BadUse: There is no such release.
+    """
+    _must_exist(releases, number)
+    staging = models_dir.with_name(f".{models_dir.name}-{os.getpid()}")
+    shutil.rmtree(staging, ignore_errors=True)
+    for name, text in repository_files(settings, str(releases.resolve()), number).items():
+        path = staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    shutil.rmtree(models_dir, ignore_errors=True)
+    staging.replace(models_dir)
+
+
+def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], settings: ServingSettings) -> None:
+    """Have the fourteen models serve these releases side by side; the ensemble stays as it is.
+
+    Written so that loading each model afterwards (Triton's model-control API) adds the new versions while
+    the old ones keep serving, and drops those no longer named.
+
+    Args:
+        models_dir: The repository.
+        releases: Folder of releases.
+        numbers: Releases to serve, at least one.
+        settings: The same as `assemble` was given: Triton reloads a version whose parameters changed.
+
+    Raises:
+        BadUse: A release is not there, or none is named.
+    """
+    if not numbers:
+        raise BadUse("versions", "none is named", "Name at least one release")
+    for number in numbers:
+        _must_exist(releases, number)
+    wanted = repository_files(settings, str(releases.resolve()), numbers[0])
+    for model in MODELS:
+        folder = models_dir / model.name
+        for number in numbers:
+            _write(folder / str(number) / "model.py", wanted[f"{model.name}/{numbers[0]}/model.py"])
+        _write(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
+
+
+def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings) -> None:
+    """Have the ensemble answer from one release: loading it afterwards is the switch.
+
+    Args:
+        models_dir: The repository.
+        number: A release that the fourteen models serve already.
+        settings: The same as `assemble` was given.
+    """
+    folder = models_dir / ENSEMBLE
+    (folder / str(number)).mkdir(parents=True, exist_ok=True)
+    _write(folder / "config.pbtxt", ensemble_config(settings, number))
+
+
+def drop_versions(models_dir: Path, keep: Sequence[int]) -> None:
+    """Remove the version folders of releases that are served no more.
+
+    Args:
+        models_dir: The repository.
+        keep: Releases whose folders stay.
+    """
+    for folder in (models_dir / name for name in (*(model.name for model in MODELS), ENSEMBLE)):
+        for version in folder.iterdir():
+            if version.is_dir() and version.name.isdigit() and int(version.name) not in keep:
+                shutil.rmtree(version)
+
+
+def _must_exist(releases: Path, number: int) -> None:
+    if number < 1 or not (releases / str(number)).is_dir():
+        raise BadUse(f"release {number}", f"not in {releases}", "Name one that `recsys release list` shows")
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step: Triton may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

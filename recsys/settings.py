@@ -60,6 +60,13 @@ class TrainingSettings(BaseModel):
     mask_device_share: float = Field(0.05, ge=0, le=1)
 
 
+class EncoderSettings(BaseModel):
+    """What turns texts and images into vectors; see `recsys.encoders.encoder.make_encoder`."""
+
+    text: str = Field("tfidf-svd", description="tfidf-svd, sentence-transformers:NAME or clip:NAME")
+    image: str = Field("color-shape", description="color-shape or clip:NAME")
+
+
 class GateSettings(BaseModel):
     """What a release must reach before it may be served; see `recsys.release.gate`."""
 
@@ -81,6 +88,7 @@ class Settings(BaseSettings):
     valkey: ValkeySettings = ValkeySettings()
     seen: SeenSettings = SeenSettings()
     training: TrainingSettings = TrainingSettings()
+    encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()
 
 

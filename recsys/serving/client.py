@@ -116,10 +116,6 @@ class RecommendClient:
                 raise BadUse("recommendation", message, "Correct the request") from error
             cause = message or str(error.status())
             raise Unavailable(f"Triton at {self._url}", cause, "See `recsys status`") from error
-        except grpc.RpcError as error:
-            raise Unavailable(
-                f"Triton at {self._url}", type(error).__name__, "See `recsys status`"
-            ) from error
 
 
 def _device_number(device: str | int | ArrayLike) -> ArrayLike:

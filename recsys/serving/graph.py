@@ -24,6 +24,9 @@ from recsys.schema import (
 from recsys.serving.tensors import TENSORS, feature, tiled
 
 ENSEMBLE: Final = "ensemble_model"
+RELEASES_PARAMETER: Final = "releases"
+"""The models' parameter that names the folder of releases."""
+
 ENSEMBLE_INPUTS: Final = ("user_id", "device_type", "timestamp")
 ENSEMBLE_OUTPUTS: Final = ("ordered_ids", "ordered_scores", "degraded")
 

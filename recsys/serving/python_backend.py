@@ -10,17 +10,17 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recsys.errors import RecsysError
-from recsys.serving.graph import Model, model
-from recsys.serving.render import RELEASES_PARAMETER
+from recsys.serving.graph import RELEASES_PARAMETER, Model, model
 from recsys.serving.stage import Arrays, Stage, load_stage
 from recsys.serving.tensors import TENSORS
-from recsys.settings import get_settings
-from recsys.valkey import connect
+
+if TYPE_CHECKING:
+    import redis
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        client = connect(get_settings().valkey) if self._model.store else None
+        client = _client() if self._model.store else None
         self._stage = load_stage(self._model, artefacts, parameters, client)
         self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
         gc.collect()
@@ -99,6 +99,14 @@ def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outco
     ends = np.cumsum([_rows(request) for request in requests])[:-1]
     parts = {name: np.split(array, ends) for name, array in outputs.items()}
     return [{name: part[i] for name, part in parts.items()} for i in range(len(requests))]
+
+
+def _client() -> redis.Redis:
+    # Imported here: eleven of the fourteen processes need neither the settings' library nor Valkey's.
+    from recsys.settings import get_settings
+    from recsys.valkey import connect
+
+    return connect(get_settings().valkey)
 
 
 def _run(model: Model, stage: Stage, inputs: Arrays) -> Outcome:

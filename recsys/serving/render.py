@@ -10,12 +10,19 @@ from typing import Final
 
 import numpy as np
 
-from recsys.serving.graph import ENSEMBLE, ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS, MODELS, Model, edges
+from recsys.serving.graph import (
+    ENSEMBLE,
+    ENSEMBLE_INPUTS,
+    ENSEMBLE_OUTPUTS,
+    MODELS,
+    RELEASES_PARAMETER,
+    Model,
+    edges,
+)
 from recsys.serving.tensors import TENSORS
 from recsys.settings import ServingSettings
 
 REPOSITORY_DIR: Final = Path("triton_model_repository")
-RELEASES_PARAMETER: Final = "releases"
 MODEL_PY: Final = '''"""Hands Triton's requests to the stage that is named like this model."""
 
 from recsys.serving.python_backend import TritonPythonModel  # noqa: F401

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import redis
 
 from recsys.serving.graph import Model
+
+if TYPE_CHECKING:  # most stages never ask Valkey
+    import redis
 
 Arrays = dict[str, np.ndarray]
 """Named arrays whose first dimension is the batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from recsys.schema import (
     UNKNOWN,
     USER_FEATURES,
 )
-from recsys.settings import ServingSettings
+
+if TYPE_CHECKING:  # the settings' library would cost each of fourteen model processes 10 MB
+    from recsys.settings import ServingSettings
 
 Width = int | str
 """A fixed number, or the name of the `ServingSettings` field that sets it."""

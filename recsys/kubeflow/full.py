@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from recsys.errors import BadData, RecsysError
 from recsys.kubeflow.events import Progress, StepEvent
@@ -47,9 +48,10 @@ def run_full(data_dir: Path, home: Path, settings: Settings, progress: Progress 
 
         arguments = {
             "data": str(data_dir.resolve()),
-            "recipe": recipe,
+            **_parts(recipe),
             "store": str(store.root),
             "fingerprint": fingerprint,
+            "settings_fingerprint": json_sha256(recipe),
         }
         number = int(run_local(full_training, arguments, home, progress)["Output"])
     else:
@@ -63,6 +65,12 @@ def run_full(data_dir: Path, home: Path, settings: Settings, progress: Progress 
             f"It is kept; see `recsys release show {number}`",
         )
     return number
+
+
+def _parts(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe as the pipeline takes it: in parts, so that a new floor does not train anew."""
+    training = {name: value for name, value in recipe.items() if name not in {"serving", "gate"}}
+    return {"recipe": training, "widths": recipe["serving"], "floors": recipe["gate"]}
 
 
 def _published(store: ReleaseStore, fingerprint: str) -> int | None:

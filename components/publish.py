@@ -1,0 +1,62 @@
+"""Last step: the release in its store."""
+
+from kfp.dsl import Artifact, Dataset, Input, Model, component
+
+from components.image import TRAINING_IMAGE
+
+
+@component(base_image=TRAINING_IMAGE, install_kfp_package=False)
+def publish(
+    release: Input[Model],
+    evaluation: Input[Artifact],
+    data: Input[Dataset],
+    reason: str,
+    store: str,
+    fingerprint: str,
+    settings_fingerprint: str,
+) -> int:
+    """Publishes a release, refused ones too; the first that passed becomes the current one.
+
+    Args:
+        release: The assembled folder.
+        evaluation: `evaluation.json`.
+        data: The validated data set.
+        reason: Why the gate refused it; empty when it passed.
+        store: Root of the release store.
+        fingerprint: Of the inputs that made the release; by default its content's, so that a
+            step that is tried again publishes once.
+        settings_fingerprint: Of the settings alone.
+
+    Returns:
+        The release number.
+    """
+    import json
+    from pathlib import Path
+
+    from recsys.data.dataset import Dataset as ShopData
+    from recsys.data.splits import train_days
+    from recsys.release.digest import tree_sha256
+    from recsys.release.manifest import DataWindow, Verdict
+    from recsys.release.store import ReleaseStore
+
+    dataset = ShopData.open(data.path)
+    days = train_days(dataset)
+    window = DataWindow(
+        fingerprint=dataset.fingerprint(),
+        days=days,
+        rows=len(dataset.interactions(days)),
+        users=len(dataset.users),
+        items=len(dataset.items),
+    )
+    releases = ReleaseStore(store)
+    number = releases.publish(
+        Path(release.path),
+        data=window,
+        metrics=json.loads(Path(evaluation.path, "evaluation.json").read_text()),
+        gate=Verdict(passed=not reason, reason=reason),
+        fingerprint=fingerprint or tree_sha256(Path(release.path)),
+        settings_fingerprint=settings_fingerprint,
+    )
+    if not reason and releases.current() is None:
+        releases.set_current(number)
+    return number

@@ -1,0 +1,72 @@
+"""Full training: from a data set to a release.
+
+The release is put together before it is evaluated, not after: so what is measured is, byte for byte,
+what is published.
+"""
+
+from components.encode_items import encode_items
+from components.evaluate import evaluate
+from components.train_ranking import train_ranking
+from components.train_retrieval import train_retrieval
+from kfp.dsl import Dataset, importer, pipeline
+
+from components.assemble_release import assemble_release
+from components.build_index import build_index
+from components.features import features
+from components.gate import gate
+from components.publish import publish
+from components.validate import validate
+from pipelines.cluster import RELEASE_MOUNT, on_cpu, on_gpu, with_releases
+
+
+@pipeline(
+    name="full-training",
+    description="From a data set to an evaluated, published release.",
+)
+def full_training(
+    data: str,
+    recipe: dict = {},  # noqa: B006  (Kubeflow reads the default into the specification)
+    widths: dict = {},  # noqa: B006
+    floors: dict = {},  # noqa: B006
+    store: str = RELEASE_MOUNT,
+    fingerprint: str = "",
+    settings_fingerprint: str = "",
+) -> int:
+    """Trains everything anew.
+
+    Args:
+        data: Folder or URI of the data set.
+        recipe: Settings of the training; what is left out has its default.
+        widths: Settings of the served chain, as far as the evaluation depends on them.
+        floors: Settings of the gate.
+        store: Root of the release store.
+        fingerprint: Of all inputs, to find the release again by.
+        settings_fingerprint: Of the settings.
+
+    Returns:
+        The release number.
+    """
+    source = importer(artifact_uri=data, artifact_class=Dataset).output
+    clean = on_cpu(validate(source=source)).outputs["data"]
+    made = on_gpu(features(data=clean, recipe=recipe)).outputs
+    tables = on_cpu(encode_items(data=clean, recipe=recipe)).outputs["tables"]
+    examples = {"rows": made["rows"], "workflows": made["workflows"], "tables": tables, "data": clean}
+    towers = on_gpu(train_retrieval(recipe=recipe, **examples)).outputs["towers"]
+    ranker = on_gpu(train_ranking(recipe=recipe, **examples)).outputs["ranker"]
+    parts = {"data": clean, "serving": made["serving"], "tables": tables, "towers": towers}
+    index = on_cpu(build_index(**parts)).outputs["index"]
+    release = on_cpu(assemble_release(ranker=ranker, index=index, **parts)).outputs["release"]
+    evaluated = on_cpu(evaluate(release=release, data=clean, recipe=recipe, widths=widths))
+    decision = on_cpu(gate(evaluation=evaluated.outputs["evaluation"], floors=floors))
+    published = publish(
+        release=release,
+        evaluation=evaluated.outputs["evaluation"],
+        data=clean,
+        reason=decision.outputs["Output"],
+        store=store,
+        fingerprint=fingerprint,
+        settings_fingerprint=settings_fingerprint,
+    )
+    # A cached answer would name a release that the store may no longer hold.
+    with_releases(on_cpu(published)).set_caching_options(False)
+    return published.output

@@ -144,7 +144,7 @@ class _Steps:
             "TMPDIR": str(self._scratch),  # Kubeflow leaves a folder there for each step
         }
         try:
-            ended = run_process(command, cwd=self._scratch, environment=environment, on_line=on_line)
+            ended = run_process(command, cwd=Path.cwd(), environment=environment, on_line=on_line)
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._log.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from recsys.encoders.encoder import weights_digest
 from recsys.settings import Settings
 
 _ELSEWHERE = {"profile": True, "home": True, "valkey": True, "seen": True, "online": True, "gateway": True}
@@ -20,6 +21,9 @@ def recipe_of(settings: Settings) -> dict[str, Any]:
     """
     found = settings.model_dump(mode="json", exclude=_ELSEWHERE)
     found["serving"] = {k: v for k, v in found["serving"].items() if k in _SERVING}
+    # A model in a local folder is what the folder holds, not what it is called.
+    specs = {kind: spec.partition(":")[2] for kind, spec in found["encoders"].items()}
+    found["weights"] = {kind: weights_digest(model) for kind, model in specs.items() if model}
     return found
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from recsys.kubeflow.recipe import recipe_of, settings_of
-from recsys.settings import ServingSettings, Settings, TrainingSettings
+from recsys.settings import EncoderSettings, ServingSettings, Settings, TrainingSettings
 
 
 def _as_kubeflow_hands_it_on(value: Any) -> Any:
@@ -45,6 +46,16 @@ def test_what_decides_the_result_counts() -> None:
     here = recipe_of(Settings())
     assert here != recipe_of(Settings(training=TrainingSettings(seed=1)))
     assert here != recipe_of(Settings(serving=ServingSettings(ranked=200)))
+
+
+def test_weights_in_a_local_folder_count_by_content(tmp_path: Path) -> None:
+    settings = Settings(encoders=EncoderSettings(text=f"sentence-transformers:{tmp_path}"))
+    (tmp_path / "weights").write_bytes(b"a")
+    before = recipe_of(settings)
+    (tmp_path / "weights").write_bytes(b"b")
+    after = recipe_of(settings)
+    assert before != after
+    assert settings_of(after).encoders == settings.encoders
 
 
 def test_value_out_of_range_is_refused() -> None:

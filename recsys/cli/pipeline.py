@@ -47,7 +47,7 @@ def compile_all(
 
 
 def train(data: Path, steps: Steps) -> int:
-    """Run the full training and keep the clean copy of its data that `recsys up` serves from.
+    """Run the full training and keep a clean copy of its data, which `recsys evaluate` reads.
 
     Args:
         data: Folder of a data set.

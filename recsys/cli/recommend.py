@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from recsys.cli.options import At, Device, DeviceName, Json, check_id, unix_seconds
 from recsys.cli.output import messages, print_json, results, table
@@ -67,7 +68,7 @@ def ask(user: int, device: Device | None = None, at: str | None = None, top: int
     cards = ItemCards.load(require_release(settings))
     return {
         "user_id": user,
-        "release": at_work.release_number,
+        "release": at_work.release,
         "degraded": answer.degraded,
         "items": [
             {"item_id": item, **cards.describe(item), "score": score}
@@ -93,15 +94,15 @@ def show(answer: dict[str, Any], title: str) -> None:
         (
             str(rank),
             str(item["item_id"]),
-            item["title"] or "",
-            item["category"] or "",
+            escape(item["title"] or ""),
+            escape(item["category"] or ""),
             "" if item["price"] is None else f"{item['price']:,.2f}",
             f"{item['score']:.4f}",
         )
         for rank, item in enumerate(answer["items"], start=1)
     ]
     columns = ("#", "item", "title", "category", "price", "score")
-    results.print(table(title, columns, rows, right=("#", "item", "price", "score")))
+    results.print(table(title, columns, rows, right=("#", "item", "price", "score"), elastic="title"))
     if answer["degraded"]:
         parts = ", ".join(
             flag.name.lower().replace("_", " ") for flag in Degraded(answer["degraded"]) if flag.name

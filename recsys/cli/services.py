@@ -69,14 +69,14 @@ def document() -> dict[str, Any]:
     from recsys.local.services import supervisor
 
     at_work = supervisor(get_settings())
-    return {"release": at_work.release_number, "services": at_work.status()}
+    return {"release": at_work.release, "services": at_work.status()}
 
 
 def _show(found: dict[str, Any]) -> None:
     rows = []
     for name, entry in found["services"].items():
         addresses = {key: value for key, value in entry.items() if key not in ("state", "pid", "log")}
-        where = "  ".join(f"{key} {value}" for key, value in addresses.items())
+        where = "\n".join(f"{key} {value}" for key, value in addresses.items())
         colour = _COLOURS[entry["state"]]
         rows.append((name, f"[{colour}]{entry['state']}[/]", str(entry.get("pid", "")), where))
     heading = f"Release {found['release']}" if found["release"] else "No release yet"

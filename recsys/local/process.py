@@ -135,11 +135,27 @@ def spawn(
     return Process(child.pid, stat.start_ticks if stat else -1)
 
 
-def last_lines(log_file: Path, count: int = 1) -> str:
-    """The last non-empty lines of a log, joined by " | "; empty when there is no log."""
-    if not log_file.is_file():
-        return ""
-    with log_file.open("rb") as log:
-        log.seek(max(0, log_file.stat().st_size - 8192))
-        lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return " | ".join(lines[-count:])
+def last_line(log_file: Path, begin: int = 0) -> str:
+    """The last line of a log that is not empty.
+
+    Args:
+        log_file: The log; it need not be there.
+        begin: Byte from which on it is of interest.
+
+    Returns:
+        The line, "ended without a word" when there is none.
+    """
+    size = size_of(log_file)
+    if size > begin:
+        with log_file.open("rb") as log:
+            log.seek(max(begin, size - 8192))
+            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
+        for line in reversed(lines):
+            if line:
+                return line
+    return "ended without a word"
+
+
+def size_of(log_file: Path) -> int:
+    """Bytes in a log so far: where the next process's part of it begins."""
+    return log_file.stat().st_size if log_file.is_file() else 0

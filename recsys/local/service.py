@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recsys.local.process import last_line
 from recsys.settings import Settings
 
 Endpoints = Mapping[str, str]
@@ -18,15 +19,20 @@ class Context:
 
     Attributes:
         settings: The process's settings; `home` is absolute.
-        release_dir: Folder of the release to serve, None before the first.
+        release: The number of the release to serve, None before the first.
         endpoints: Endpoints of the services that were started before, by service.
         previous: Endpoints that this service had when it last ran, empty at first.
     """
 
     settings: Settings
-    release_dir: Path | None = None
+    release: int | None = None
     endpoints: Mapping[str, Endpoints] = field(default_factory=dict)
     previous: Endpoints = field(default_factory=dict)
+
+    @property
+    def releases(self) -> Path:
+        """Folder of the releases."""
+        return self.settings.home / "releases"
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class Service:
         is_ready: Whether the service at these endpoints answers. Called often; must have a time limit.
         after_ready: Fills it once it answers, at every `up`, such as features into Valkey; does nothing when
             that is done already. Its second argument is told what it does.
+        last_words: Why it ended, from its log and the byte at which this start's part begins.
         needs: Services that must be started before it, and whose restart elsewhere restarts it.
         serves_release: Whether it is started anew when another release is current.
         ready_timeout_s: How long it may take to get ready, in seconds.
@@ -83,6 +90,7 @@ class Service:
     plan: Callable[[Context], Launch]
     is_ready: Callable[[Endpoints], bool]
     after_ready: Callable[[Context, Callable[[str], None]], None] | None = None
+    last_words: Callable[[Path, int], str] = last_line
     needs: tuple[str, ...] = ()
     serves_release: bool = False
     ready_timeout_s: float = 60.0

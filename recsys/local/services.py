@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 
 from recsys.errors import BadUse, Unavailable
 from recsys.local import valkey
-from recsys.local.fill import fill_features
+from recsys.local.fill import fill_features, settings_at
 from recsys.local.ports import LOOPBACK, choose_port, is_taken
-from recsys.local.service import Context, Launch, Service
+from recsys.local.service import Context, Endpoints, Launch, Service
 from recsys.local.supervisor import Supervisor
 from recsys.release.store import ReleaseStore
+from recsys.serving import triton
+from recsys.serving.repository import assemble
 from recsys.settings import Settings
+
+_NO_RELEASE_FIX = "Make one with `recsys pipeline run full --data DIR`"
 
 
 def supervisor(settings: Settings) -> Supervisor:
@@ -25,9 +29,7 @@ def supervisor(settings: Settings) -> Supervisor:
         BadData: The pointer to the current release is damaged.
     """
     store = ReleaseStore(settings.home.resolve() / "releases")
-    current = store.current()
-    release = None if current is None else (current, store.path(current))
-    return Supervisor(SERVICES, settings, release)
+    return Supervisor(SERVICES, settings, store.current())
 
 
 def require_release(settings: Settings) -> Path:
@@ -39,9 +41,7 @@ def require_release(settings: Settings) -> Path:
     store = ReleaseStore(settings.home / "releases")
     current = store.current()
     if current is None:
-        raise BadUse(
-            str(settings.home), "no release yet", "Make one with `recsys pipeline run full --data DIR`"
-        )
+        raise BadUse(str(settings.home), "no release yet", _NO_RELEASE_FIX)
     return store.path(current)
 
 
@@ -53,7 +53,7 @@ def require_ready(at_work: Supervisor, name: str) -> dict[str, str]:
     """
     entry = at_work.status()[name]
     if entry["state"] != "ready":
-        raise Unavailable(name.capitalize(), f"is {entry['state']}", "Start it with `recsys up`")
+        raise Unavailable(name.capitalize(), f"does not answer ({entry['state']})", "Start it with `recsys up`")
     return entry
 
 
@@ -82,7 +82,40 @@ def _free_or_any(port: int) -> int:
     return 0 if is_taken(port) else port
 
 
+def _plan_triton(context: Context) -> Launch:
+    if context.release is None:
+        raise BadUse("Triton", "there is no release to serve", _NO_RELEASE_FIX)
+    settings = settings_at(context.settings, context.endpoints["valkey"]["url"])
+    folder = settings.home / "triton"
+    models = folder / "models"
+    assemble(models, context.releases, context.release, settings.serving)
+    ports = triton.Ports.choose(_with_previous_ports(settings, context.previous))
+    return Launch(triton.command(models, folder, ports), ports.endpoints(), triton.environment(settings))
+
+
+def _with_previous_ports(settings: Settings, previous: Endpoints) -> Settings:
+    """The settings with the ports that it had before where any would do."""
+    before = {
+        f"{name}_port": _free_or_any(int(address.rpartition(":")[2]))
+        for name, address in previous.items()
+        if getattr(settings.serving, f"{name}_port") == 0
+    }
+    return settings.model_copy(update={"serving": settings.serving.model_copy(update=before)})
+
+
 VALKEY = Service(
-    "valkey", _plan_valkey, lambda found: valkey.is_ready(found["url"]), after_ready=fill_features
+    "valkey",
+    _plan_valkey,
+    is_ready=lambda found: valkey.is_ready(found["url"]),
+    after_ready=fill_features,
 )
-SERVICES = (VALKEY,)
+TRITON = Service(
+    "triton",
+    _plan_triton,
+    is_ready=lambda found: triton.is_ready(found["http"]),
+    last_words=triton.why_it_ended,
+    needs=("valkey",),
+    serves_release=True,
+    ready_timeout_s=120,
+)
+SERVICES = (VALKEY, TRITON)

@@ -1,4 +1,4 @@
-"""The clean copy of the shop's data that the local services are filled from: `<home>/data`."""
+"""The clean copy of the data that was trained on last: `<home>/data`."""
 
 from __future__ import annotations
 

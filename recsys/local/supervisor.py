@@ -37,27 +37,15 @@ class Supervisor:
     Args:
         services: In the order of their start; each only needs services before it.
         settings: The process's settings.
-        release: Number and folder of the release to serve, None before the first.
+        release: The number of the release to serve, None before the first.
     """
 
-    def __init__(
-        self, services: Sequence[Service], settings: Settings, release: tuple[int, Path] | None = None
-    ) -> None:
+    def __init__(self, services: Sequence[Service], settings: Settings, release: int | None = None) -> None:
         self.services = tuple(services)
         self.settings = settings.model_copy(update={"home": settings.home.resolve()})
         self.state = StateFile(self.settings.home)
         self.logs = self.settings.home / "logs"
-        self._release = release
-
-    @property
-    def release_number(self) -> int | None:
-        """The release to serve, None before the first."""
-        return self._release[0] if self._release else None
-
-    @property
-    def release_dir(self) -> Path | None:
-        """Folder of the release to serve, None before the first."""
-        return self._release[1] if self._release else None
+        self.release = release
 
     def up(self, report: Report = silent) -> None:
         """Start what does not run and wait until all is ready; what is ready is left alone.
@@ -131,7 +119,7 @@ class Supervisor:
     def _may_stay(self, service: Service, entry: Running, restarted: set[str]) -> bool:
         return (
             not restarted.intersection(service.needs)
-            and (not service.serves_release or entry.release == self.release_number)
+            and (not service.serves_release or entry.release == self.release)
             and entry.process.alive()
             and service.is_ready(entry.endpoints)
         )
@@ -145,12 +133,13 @@ class Supervisor:
         context = self._context(running, previous=before.endpoints if before else {})
         launch = service.plan(context)
         log = self.logs / f"{service.name}.log"
+        begun = process.size_of(log)
         started = process.spawn(launch.command, log, {**os.environ, **launch.env})
-        entry = Running(started, dict(launch.endpoints), str(log), self.release_number)
+        entry = Running(started, dict(launch.endpoints), str(log), self.release)
         # Written before it is ready: should this process be killed now, `down` still finds it.
         running[service.name] = entry
         self.state.write(self._ordered(running))
-        self._wait(service, entry)
+        self._wait(service, entry, begun)
         self._after_ready(service, running, report)
         report(service.name, "ready")
         return entry
@@ -162,17 +151,17 @@ class Supervisor:
     def _context(self, running: Mapping[str, Running], previous: Endpoints | None = None) -> Context:
         return Context(
             settings=self.settings,
-            release_dir=self.release_dir,
+            release=self.release,
             endpoints={name: entry.endpoints for name, entry in running.items()},
             previous=previous or {},
         )
 
-    def _wait(self, service: Service, entry: Running) -> None:
+    def _wait(self, service: Service, entry: Running, begun: int) -> None:
         deadline = time.monotonic() + service.ready_timeout_s
         while not service.is_ready(entry.endpoints):
             if not entry.process.alive():
                 raise RecsysError(
-                    service.name, f"ended at once: {process.last_lines(Path(entry.log))}", f"See {entry.log}"
+                    service.name, service.last_words(Path(entry.log), begun), f"See {entry.log}"
                 )
             if time.monotonic() > deadline:
                 entry.process.stop()

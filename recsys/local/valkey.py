@@ -128,11 +128,12 @@ class ValkeyServer:
         """
         self.port = choose_port(self._wanted_port, "Valkey", "RECSYS_VALKEY__URL")
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        begun = process.size_of(self.log_file)
         self.process = process.spawn(command(self.port, self.data_dir.resolve()), self.log_file)
         deadline = time.monotonic() + timeout_s
         while not is_ready(self.url):
             if not self.process.alive():
-                raise RecsysError("Valkey", process.last_lines(self.log_file), f"See {self.log_file}")
+                raise RecsysError("Valkey", process.last_line(self.log_file, begun), f"See {self.log_file}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise Unavailable("Valkey", f"not ready within {timeout_s:g} s", f"See {self.log_file}")

@@ -38,7 +38,7 @@ def test_a_pid_that_is_somebody_elses_now_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
     deaf = process.spawn([sys.executable, "-c", DEAF], tmp_path / "log")
-    while process.last_lines(tmp_path / "log") != "up":
+    while process.last_line(tmp_path / "log") != "up":
         assert deaf.alive()
     deaf.stop(timeout_s=0.2)
     assert not deaf.alive()
@@ -49,7 +49,7 @@ def test_children_of_a_killed_process_are_stopped_too(tmp_path: Path) -> None:
         f"import subprocess; print(subprocess.Popen({SLEEP!r}).pid, flush=True); import time; time.sleep(60)"
     )
     parent = process.spawn([sys.executable, "-c", program], tmp_path / "log")
-    while not (printed := process.last_lines(tmp_path / "log")):
+    while not (printed := process.last_line(tmp_path / "log")).isdigit():
         assert parent.alive()
     child = process.find(int(printed))
     assert child is not None
@@ -67,10 +67,15 @@ def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         process.spawn(["/no/such/program"], tmp_path / "log")
 
 
-def test_last_lines_of_no_log_are_empty(tmp_path: Path) -> None:
-    assert process.last_lines(tmp_path / "missing") == ""
+def test_no_log_is_no_word(tmp_path: Path) -> None:
+    assert process.last_line(tmp_path / "missing") == "ended without a word"
 
 
-def test_last_lines_are_joined(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text("one\ntwo\n\nthree\n")
-    assert process.last_lines(tmp_path / "log", 2) == "two | three"
+def test_the_last_line_is_of_this_start(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("one\nold error\n\n")
+    begun = process.size_of(log)
+    assert process.last_line(log) == "old error"
+    assert process.last_line(log, begun) == "ended without a word"
+    log.write_text(log.read_text() + "new error\n \n")
+    assert process.last_line(log, begun) == "new error"

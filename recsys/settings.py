@@ -52,12 +52,38 @@ class SeenSettings(BaseModel):
     )
 
 
+class FitSettings(BaseModel):
+    """How one model is fitted; see `recsys.models.recipe` for how batch and epochs follow from the rows."""
+
+    epochs: int = Field(4, ge=1)
+    most_epochs: int = Field(30, ge=1, description="bound where there are few rows")
+    steps_per_epoch: int = Field(150, ge=1, description="the batch is chosen to give at least as many")
+    least_steps: int = Field(400, ge=1, description="in all; epochs are added to reach it")
+    largest_batch: int = Field(8_192, ge=1)
+    learning_rate: float = Field(0.01, gt=0, description="peak; see recsys.models.recipe.learning_rate")
+    patience: int = Field(2, ge=1, description="epochs without a better validation before it stops")
+
+
+class RetrievalSettings(FitSettings):
+    """The two-tower model."""
+
+    query_tower: Literal["static", "context"] = Field(
+        "context", description="static: the user alone; context: device, hour and weekday as well"
+    )
+    hidden: int = Field(128, ge=1, description="width of the towers' hidden layer")
+    whole_catalogue: int = Field(8_192, ge=1, description="up to so many items the softmax is over all")
+    uniform_negatives: int = Field(4_096, ge=1, description="beyond: as many besides the batch's own items")
+
+
 class TrainingSettings(BaseModel):
     """The training recipe; the defaults are what the repository's results were measured with."""
 
     seed: int = 42
     mask_user_share: float = Field(0.05, ge=0, le=1)
     mask_device_share: float = Field(0.05, ge=0, le=1)
+    validation_share: float = Field(0.1, ge=0, lt=1, description="of the last day's clicks, not trained on")
+    validation_rows: int = Field(4_000, ge=0, description="of them at most")
+    retrieval: RetrievalSettings = RetrievalSettings()
 
 
 class EncoderSettings(BaseModel):

@@ -75,6 +75,36 @@ class RetrievalSettings(FitSettings):
     uniform_negatives: int = Field(4_096, ge=1, description="beyond: as many besides the batch's own items")
 
 
+class EventSettings(BaseModel):
+    """The log of events between the gateway and the behaviour worker."""
+
+    log: Literal["valkey", "sqs"] = Field("valkey", description="a Valkey stream, or an Amazon SQS queue")
+    max_length: int = Field(1_000_000, ge=1, description="events kept; beyond it new ones are refused")
+    max_attempts: int = Field(5, ge=1, description="deliveries before an event is set aside")
+    dedupe_s: int = Field(7 * 24 * 3600, ge=1, description="an event id is remembered at least this long")
+    sqs_queue_url: str = ""
+    sqs_dead_letter_url: str = ""
+
+
+class WorkerSettings(BaseModel):
+    """The behaviour worker."""
+
+    name: str = Field("", description="consumer of the event log; the host's name when empty")
+    batch: int = Field(256, ge=1, le=10_000, description="events taken at a time")
+    wait_s: float = Field(0.5, gt=0, le=5, description="how long one read waits for an event")
+    claim_after_s: float = Field(5.0, gt=0, description="events of a silent worker are taken over after this")
+    offline_s: float = Field(60.0, gt=0, description="how often behaviour goes to the offline store")
+    timeout_s: float = Field(2.0, gt=0, description="time limit of one call to Valkey")
+
+
+class PopularitySettings(BaseModel):
+    """Decayed interaction counts."""
+
+    half_life_s: int = Field(24 * 3600, ge=1)
+    trending_half_life_s: int = Field(3600, ge=1)
+    size: int = Field(1_000, ge=1, description="items kept a list")
+
+
 class TrainingSettings(BaseModel):
     """The training recipe; the defaults are what the repository's results were measured with."""
 
@@ -113,6 +143,9 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     valkey: ValkeySettings = ValkeySettings()
     seen: SeenSettings = SeenSettings()
+    events: EventSettings = EventSettings()
+    worker: WorkerSettings = WorkerSettings()
+    popularity: PopularitySettings = PopularitySettings()
     training: TrainingSettings = TrainingSettings()
     encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()

@@ -11,23 +11,15 @@ Where the server knows the BF.* commands they are used; elsewhere the filter is 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import redis
 from numpy.typing import ArrayLike, NDArray
 
-from recsys.online.connection import unavailable
-from recsys.online.seen_forms import BitmapForm, NativeForm, SeenForm, has_bloom_commands, tombstone_key
+from recsys.online import keys
+from recsys.online.clock import Clock, wall_ms
+from recsys.online.connection import answering
+from recsys.online.seen_forms import BitmapForm, NativeForm, SeenForm, has_bloom_commands
 from recsys.settings import SeenSettings
-
-_THING = "seen filter"
-
-
-def wall_ms() -> int:
-    """Now, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class SeenFilter:
@@ -39,9 +31,7 @@ class SeenFilter:
         now_ms: Clock, milliseconds since 1970.
     """
 
-    def __init__(
-        self, client: redis.Redis, settings: SeenSettings, now_ms: Callable[[], int] = wall_ms
-    ) -> None:
+    def __init__(self, client: redis.Redis, settings: SeenSettings, now_ms: Clock = wall_ms) -> None:
         self._client = client
         self._settings = settings
         self._now_ms = now_ms
@@ -87,7 +77,7 @@ class SeenFilter:
             if generation >= current - 1:
                 groups.setdefault((user, generation), []).append((item, moment))
         if groups:
-            with unavailable(_THING):
+            with answering():
                 form = self._form()
                 form.add(self._client, [(*key, found) for key, found in groups.items()], self._rotation_ms)
 
@@ -110,7 +100,7 @@ class SeenFilter:
         if not items.size:
             return np.zeros(items.shape, dtype=np.bool_)
         current = self._now_ms() // self._rotation_ms
-        with unavailable(_THING):
+        with answering():
             return self._form().contains(self._client, users, (current - 1, current), items)
 
     def forget(self, user_id: int, at_ms: int | None = None) -> None:
@@ -125,11 +115,11 @@ class SeenFilter:
         """
         now = self._now_ms()
         current = now // self._rotation_ms
-        keys = [form.key(user_id, current - age) for form in self._forms() for age in (0, 1, -1)]
-        with unavailable(_THING):
+        filters = [form.key(user_id, current - age) for form in self._forms() for age in (0, 1, -1)]
+        with answering():
             pipeline = self._client.pipeline(transaction=True)
-            pipeline.set(tombstone_key(user_id), now if at_ms is None else at_ms)
-            pipeline.delete(*keys)
+            pipeline.set(keys.forgotten(user_id), now if at_ms is None else at_ms)
+            pipeline.delete(*filters)
             pipeline.execute()
 
     def _forms(self) -> tuple[SeenForm, SeenForm]:

@@ -9,7 +9,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from recsys.online import bloom
+from recsys.online import bloom, keys
 from recsys.online.connection import Script
 
 _ITEMS_PER_CALL = 256  # bounds how long one script holds the server
@@ -18,11 +18,6 @@ _FIRST_LAYER_SHARE = 16  # a bitmap starts with a sixteenth of the capacity: mos
 
 Group = tuple[int, int, list[tuple[int, int]]]
 """A user, a generation, and the items clicked in it with their moments (ms)."""
-
-
-def tombstone_key(user_id: int) -> str:
-    """Key that holds the moment (ms) up to which a user's events are forgotten."""
-    return f"forgotten:{user_id}"
 
 
 class SeenForm(Protocol):
@@ -69,11 +64,11 @@ class NativeForm:
 
     def key(self, user_id: int, generation: int) -> str:
         """Key of one user's filter of one generation."""
-        return f"seen:{user_id}:{generation}:bf"
+        return keys.seen_native(user_id, generation)
 
     def add(self, client: redis.Redis, groups: list[Group], rotation_ms: int) -> None:
         """Add clicks in one watched transaction."""
-        tombstones = [tombstone_key(user) for user, _, _ in groups]
+        tombstones = [keys.forgotten(user) for user, _, _ in groups]
 
         def write(pipeline: redis.client.Pipeline) -> None:
             forgotten = [int(moment or -1) for moment in pipeline.mget(tombstones)]
@@ -182,7 +177,7 @@ class BitmapForm:
 
     def key(self, user_id: int, generation: int) -> str:
         """Key of one user's filter of one generation."""
-        return f"seen:{user_id}:{generation}"
+        return keys.seen(user_id, generation)
 
     def add(self, client: redis.Redis, groups: list[Group], rotation_ms: int) -> None:
         """Add clicks by one script a filter, all in one round trip."""
@@ -190,10 +185,10 @@ class BitmapForm:
         for user, generation, clicks in groups:
             items, moments = np.array(clicks, dtype=np.int64).T
             rows = np.stack((moments, *bloom.item_hashes(items)), axis=1).tolist()
-            keys = (self.key(user, generation), tombstone_key(user))
+            names = (self.key(user, generation), keys.forgotten(user))
             for start in range(0, len(rows), _ITEMS_PER_CALL):
                 part = [value for row in rows[start : start + _ITEMS_PER_CALL] for value in row]
-                _ADD.queue(pipeline, keys, ((generation + 2) * rotation_ms, *self._layout, *part))
+                _ADD.queue(pipeline, names, ((generation + 2) * rotation_ms, *self._layout, *part))
         pipeline.execute()
 
     def contains(

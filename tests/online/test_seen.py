@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from recsys.errors import Unavailable
 from recsys.local.ports import free_port
-from recsys.online.connection import connect
 from recsys.online.seen import SeenFilter
 from recsys.online.seen_forms import has_bloom_commands
 from recsys.settings import SeenSettings, ValkeySettings
+from recsys.valkey import connect
 
 from .conftest import Clock
 
@@ -177,7 +177,7 @@ def test_one_round_trip_a_batch(valkey: redis.Redis) -> None:
 def test_a_server_that_is_not_there(call: str) -> None:
     client = connect(ValkeySettings(url=f"redis://127.0.0.1:{free_port()}/0"))
     seen = SeenFilter(client, SeenSettings())
-    with pytest.raises(Unavailable, match="seen filter"):
+    with pytest.raises(Unavailable, match="Valkey"):
         {
             "add": lambda: seen.add(1, [1]),
             "contains": lambda: seen.contains([1], [[1]]),

@@ -1,7 +1,8 @@
 """Image and text embeddings of the catalogue."""
 
-from components.image import TRAINING_IMAGE
 from kfp.dsl import Dataset, Input, Output, component
+
+from components.image import TRAINING_IMAGE
 
 
 @component(base_image=TRAINING_IMAGE, install_kfp_package=False)

@@ -6,11 +6,7 @@ from components.image import TRAINING_IMAGE
 
 
 @component(base_image=TRAINING_IMAGE, install_kfp_package=False)
-def gate(
-    evaluation: Input[Artifact],
-    floors: dict,
-    page: Output[HTML],
-) -> str:
+def gate(evaluation: Input[Artifact], floors: dict, page: Output[HTML]) -> str:
     """Compares the evaluation with the floors.
 
     Args:
@@ -23,13 +19,15 @@ def gate(
     """
     import json
     from pathlib import Path
-        from recsys.kubeflow.events import report
+
+    from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
-    from recsys.release import gate as release_gate
+    from recsys.release.gate import judge
+    from recsys.release.gate import page as page_of
 
     metrics = json.loads(Path(evaluation.path, "evaluation.json").read_text())
     settings = settings_of({"gate": floors}).gate
-    Path(page.path).write_text(release_gate.page(metrics, settings), encoding="utf-8")
-    verdict = release_gate.judge(metrics, settings)
+    Path(page.path).write_text(page_of(metrics, settings), encoding="utf-8")
+    verdict = judge(metrics, settings)
     report("passed" if verdict.passed else f"refused: {verdict.reason}", 1.0)
     return verdict.reason

@@ -4,17 +4,17 @@ The release is put together before it is evaluated, not after: so what is measur
 what is published.
 """
 
-from components.encode_items import encode_items
-from components.evaluate import evaluate
-from components.train_ranking import train_ranking
-from components.train_retrieval import train_retrieval
 from kfp.dsl import Dataset, importer, pipeline
 
 from components.assemble_release import assemble_release
 from components.build_index import build_index
+from components.encode_items import encode_items
+from components.evaluate import evaluate
 from components.features import features
 from components.gate import gate
 from components.publish import publish
+from components.train_ranking import train_ranking
+from components.train_retrieval import train_retrieval
 from components.validate import validate
 from pipelines.cluster import RELEASE_MOUNT, on_cpu, on_gpu, with_releases
 

@@ -16,8 +16,7 @@ from recsys.errors import BadData
 from recsys.features import feast_offline
 
 FEAST_DIR = "feast"
-SAVED_MODELS_DIR = "savedmodels"
-"""SavedModels of the towers and the ranker, one folder each."""
+"""Folder of a release with Feast's rows, one file a feature view."""
 
 REQUIRED = (
     *(f"{name}{suffix}" for name in (schema.USER_WORKFLOW, schema.ITEM_WORKFLOW, schema.CONTEXT_WORKFLOW)

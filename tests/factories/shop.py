@@ -18,7 +18,7 @@ _WORDS = ("red", "blue", "wool", "linen", "warm", "light", "slim", "wide", "shir
 
 
 def make_shop(
-    folder: Path, users: int = 60, items: int = 40, rows: int = 400, days: range = range(12), seed: int = 0
+    folder: Path, *, users: int = 60, items: int = 40, rows: int = 400, days: range = range(12), seed: int = 0
 ) -> Path:
     """Write a data set without images and without a click column.
 

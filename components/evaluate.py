@@ -1,0 +1,42 @@
+"""What the release would recommend, measured on days it has not seen."""
+
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Output, component
+
+from components.image import TRAINING_IMAGE
+
+
+@component(base_image=TRAINING_IMAGE, install_kfp_package=False)
+def evaluate(
+    release: Input[Artifact],
+    data: Input[Dataset],
+    recipe: dict,
+    widths: dict,
+    evaluation: Output[Artifact],
+    metrics: Output[Metrics],
+) -> None:
+    """Runs retrieval, the whole chain and the baselines on the validation days.
+
+    Args:
+        release: The assembled folder.
+        data: The validated data set.
+        recipe: Settings of the training.
+        widths: Settings of the served chain.
+        evaluation: `evaluation.json`, as `recsys evaluate --json` prints it.
+        metrics: Its main numbers.
+    """
+    import json
+    from pathlib import Path
+
+    from recsys.models.evaluate import evaluate as evaluate_release
+
+    from recsys.data.dataset import Dataset as ShopData
+    from recsys.kubeflow.events import report
+    from recsys.kubeflow.recipe import settings_of
+
+    settings = settings_of({**recipe, "serving": widths})
+    found = evaluate_release(Path(release.path), ShopData.open(data.path), settings, report)
+    Path(evaluation.path).mkdir(parents=True)
+    Path(evaluation.path, "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+    for part in ("retrieval", "chain", "ranker"):
+        for name, value in found[part].items():
+            metrics.log_metric(f"{part}.{name}", value)

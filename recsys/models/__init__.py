@@ -1,1 +1,1 @@
-"""The two models, their training, export and evaluation; imports TensorFlow, so never in a serving process."""
+"""The two models, their training, export and evaluation; they need TensorFlow, so serving never imports it."""

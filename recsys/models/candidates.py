@@ -65,4 +65,5 @@ class CandidatePools:
         if self.is_whole:
             return np.ones(len(self._share))
         absent = (1 - self._share) ** batch * (1 - self._uniform / len(self._share))
-        return np.maximum(1 - absent, np.finfo(np.float32).tiny)
+        inclusion: np.ndarray = np.maximum(1 - absent, np.finfo(np.float32).tiny)
+        return inclusion

@@ -60,7 +60,7 @@ class Catalogue:
         Raises:
             BadData: One is not in the catalogue.
         """
-        rows = pd.Index(self.item_ids).get_indexer(item_ids).astype(np.int64)
+        rows: np.ndarray = pd.Index(self.item_ids).get_indexer(item_ids).astype(np.int64)
         if (rows < 0).any():
             unknown = np.asarray(item_ids)[rows < 0][0]
             raise BadData(f"item {unknown}", "not in the catalogue", "Run `recsys data validate`")

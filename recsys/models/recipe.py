@@ -37,8 +37,8 @@ def plan(rows: int, settings: FitSettings) -> Plan:
 
     What a model learns depends on the number of its steps more than on the number of rows: a batch chosen
     for millions of rows leaves a small shop with a few dozen steps and an untrained model. So the batch is
-    the greatest power of two, up to `largest_batch`, that still gives `steps_per_epoch` steps in an epoch, and the
-    epochs are raised above `epochs` where even the smallest batch leaves fewer than `least_steps` in all.
+    the greatest power of two, up to `largest_batch`, that still gives `steps_per_epoch` steps in an epoch,
+    and the epochs are raised above `epochs` where that leaves fewer than `least_steps` in all.
 
     Args:
         rows: Training rows.

@@ -3,11 +3,12 @@
 Why it retrieves better than the recipe it is named after (in-batch negatives, as published):
 
 * Its scores are corrected for how often an item is a negative, or need no correction because the whole
-  catalogue is compared (see `recsys.models.candidates`): they rank p(item | user), not its ratio to popularity.
+  catalogue is compared (see `recsys.models.candidates`): they rank p(item | user), not its ratio to the
+  item's popularity.
 * It has enough steps (`recsys.models.recipe`), at a rate that decays.
-* Each tower is a sum of feature embeddings plus a small residual network. The sum is matrix factorisation with
-  side information: a rare item leans on its category's vectors, a new user on age and context, at once; the network adds
-  what the sum cannot say.
+* Each tower is a sum of feature embeddings plus a small residual network. The sum is matrix factorisation
+  with side information: a rare item leans on its category's vectors, a new user on age and context, at once;
+  the network adds what the sum cannot say.
 * The context-aware query tower knows device, hour and weekday, so what sells in the evening on mobiles is
   among the candidates in the evening on mobiles.
 """
@@ -33,7 +34,9 @@ from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.recipe import learning_rate, plan
 from recsys.settings import RetrievalSettings, TrainingSettings, get_settings
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, float | None], None]
+"""Told in a line what was done and which share of the whole that is."""
+
 _ROWS_AT_ONCE = 4_096
 
 
@@ -98,7 +101,7 @@ def train(
     catalogue: Catalogue,
     workflows: Workflows,
     settings: TrainingSettings | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = lambda *_: None,
 ) -> TwoTower:
     """Trains retrieval on the clicked rows.
 
@@ -158,7 +161,7 @@ class _Trainer:
                 record |= validate(self._tower, self._catalogue, held)
             record["seconds"] = time.perf_counter() - started
             self._tower.history.append(record)
-            progress(_line(record, steps.epochs))
+            progress(_line(record, steps.epochs), (epoch + 1) / steps.epochs)
             score = record.get("hit@300", float(epoch))
             since_best = 0 if score > best else since_best + 1
             if score > best:

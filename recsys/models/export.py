@@ -1,0 +1,113 @@
+"""Exports models as SavedModel and ONNX, and refuses an export that does not compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+
+from recsys import schema
+from recsys.errors import RecsysError
+
+if TYPE_CHECKING:
+    from recsys.models.dlrm import Ranker
+    from recsys.models.two_tower import TwoTower
+
+SAVEDMODELS: Final = "savedmodels"
+_OPSET: Final = 17
+_TOLERANCE: Final = 1e-4
+_CHECKED_ROWS: Final = 64
+_DTYPES: Final = {**schema.USER_FEATURES, **schema.CONTEXT_FEATURES, **schema.ITEM_FEATURES}
+
+
+def export_towers(trained: TwoTower, out_dir: Path) -> None:
+    """Writes both towers.
+
+    Args:
+        trained: Of `recsys.models.two_tower.train`.
+        out_dir: Will hold `query_tower.onnx` (output `user_embedding`), `candidate_tower.onnx`
+            (`item_embedding`), both float32 [rows, 64], and `savedmodels/query_tower` and
+            `savedmodels/candidate_tower`.
+
+    Raises:
+        RecsysError: An ONNX file does not compute what the model does.
+    """
+    for tower, file, output in (
+        (trained.query, schema.QUERY_TOWER_ONNX, "user_embedding"),
+        (trained.candidate, schema.CANDIDATE_TOWER_ONNX, "item_embedding"),
+    ):
+        _export(tower, tower.variables, tower.schema.column_names, output, Path(out_dir) / file)
+
+
+def export_ranker(trained: Ranker, out_dir: Path) -> None:
+    """Writes the ranker.
+
+    Args:
+        trained: Of `recsys.models.dlrm.train`.
+        out_dir: Will hold `dlrm.onnx` (output `score`, float32 [rows, 1]) and `savedmodels/dlrm`.
+
+    Raises:
+        RecsysError: The ONNX file does not compute what the model does.
+    """
+    path = Path(out_dir) / schema.DLRM_ONNX
+    _export(trained.score, trained.model.variables, trained.feature_names, "score", path)
+
+
+def _export(
+    model: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+    variables: Iterable[tf.Variable],
+    names: Iterable[str],
+    output: str,
+    path: Path,
+) -> None:
+    signature = {name: _spec(name) for name in names}
+
+    @tf.function(input_signature=[signature], autograph=False)
+    def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {output: tf.identity(model(inputs))}
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    module = tf.Module()
+    module.weights = list(variables)  # not the Keras object: its layers' own traces take longer than the rest
+    module.serve = serve
+    saved = path.parent / SAVEDMODELS / path.stem
+    tf.saved_model.save(module, str(saved), signatures={"serving_default": serve})
+    tf2onnx.convert.from_function(
+        serve, input_signature=[signature], opset=_OPSET, output_path=str(path), large_model=False
+    )
+    _check_equal(serve, list(signature), output, path)
+
+
+def _spec(name: str) -> tf.TensorSpec:
+    if name in schema.EMBEDDING_FEATURES:
+        return tf.TensorSpec([None, schema.EMBEDDING_DIM], tf.float32, name=name)
+    return tf.TensorSpec([None, 1], tf.as_dtype(_DTYPES[name]), name=name)
+
+
+def _check_equal(
+    serve: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], names: list[str], output: str, path: Path
+) -> None:
+    """Compares the file with the model on rows whose codes are small enough for any table."""
+    rng = np.random.default_rng(0)
+    inputs = {name: _draw(name, rng) for name in names}
+    expected = serve({name: tf.constant(column) for name, column in inputs.items()})[output].numpy()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run([output], inputs)[0]
+    worst = float(np.abs(expected - found).max())
+    if not worst <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise RecsysError(
+            str(path), f"differs from the model by {worst:.2g}", "Use the locked versions of tf2onnx"
+        )
+
+
+def _draw(name: str, rng: np.random.Generator) -> np.ndarray:
+    if name in schema.EMBEDDING_FEATURES:
+        return rng.normal(size=(_CHECKED_ROWS, schema.EMBEDDING_DIM)).astype(np.float32)
+    if _DTYPES[name].kind == "f":
+        return rng.normal(size=(_CHECKED_ROWS, 1)).astype(np.float32)
+    return rng.integers(0, 4, size=(_CHECKED_ROWS, 1)).astype(np.int64)

@@ -1,0 +1,108 @@
+"""The breaker opens after failures, refuses at once, and closes again by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.errors import Unavailable
+from recsys.serving.breaker import Breaker
+
+
+class Service:
+    def __init__(self) -> None:
+        self.calls = 0
+        self.down = False
+
+    def ask(self, value: int) -> int:
+        self.calls += 1
+        if self.down:
+            raise Unavailable("service", "down", "wait")
+        return value + 1
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(failures=2, cooldown_s=1.0, clock=clock)
+
+
+def fail(breaker: Breaker, service: Service, times: int = 1) -> None:
+    for _ in range(times):
+        with pytest.raises(Unavailable):
+            breaker.call(service.ask, 1)
+
+
+def test_one_error_does_not_disable_the_service(breaker: Breaker, service: Service) -> None:
+    service.down = True
+    fail(breaker, service)
+    service.down = False
+    assert breaker.call(service.ask, 1) == 2
+    assert not breaker.is_open
+
+
+def test_open_it_asks_nobody(breaker: Breaker, service: Service) -> None:
+    service.down = True
+    fail(breaker, service, 5)
+    assert service.calls == 2
+    assert breaker.is_open
+
+
+def test_a_probe_after_the_cooldown_closes_it(breaker: Breaker, service: Service, clock: Clock) -> None:
+    service.down = True
+    fail(breaker, service, 3)
+    service.down = False
+    clock.now = 0.9
+    fail(breaker, service)
+    clock.now = 1.0
+    assert breaker.call(service.ask, 4) == 5
+    assert not breaker.is_open
+    assert breaker.call(service.ask, 4) == 5
+
+
+def test_a_failed_probe_keeps_it_open_for_another_cooldown(
+    breaker: Breaker, service: Service, clock: Clock
+) -> None:
+    service.down = True
+    fail(breaker, service, 2)
+    clock.now = 1.0
+    fail(breaker, service, 3)
+    assert service.calls == 3
+    clock.now = 2.0
+    fail(breaker, service, 3)
+    assert service.calls == 4
+
+
+def test_only_one_probe_at_a_time(breaker: Breaker, service: Service, clock: Clock) -> None:
+    service.down = True
+    fail(breaker, service, 2)
+    clock.now = 1.0
+
+    def probe() -> int:
+        fail(breaker, service)  # another caller, while the probe is under way
+        return 1
+
+    assert breaker.call(probe) == 1
+    assert service.calls == 2
+
+
+def test_other_errors_pass_and_do_not_count(breaker: Breaker) -> None:
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            breaker.call(lambda: 1 // 0)
+    assert not breaker.is_open

@@ -1,0 +1,109 @@
+"""The item cache: whole refreshes, the release's values where Feast has none, old values marked."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from recsys.errors import Unavailable
+from recsys.features.online_store import ItemFeatures
+from recsys.serving.item_cache import ItemCache
+
+COLUMNS = {
+    "item_id": np.array([7, 8, 9]),
+    "price": np.array([1, 2, 3], np.float32),
+    "category_l1": np.array([0, 1, 2]),
+    "category_l2": np.array([3, 4, 5]),
+    "item_gender": np.array([0, 0, 1]),
+}
+
+
+class Reader:
+    """Feast's store with a value for all but item 9."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.price = 10.0
+        self.read_again = threading.Event()
+
+    def read(self, item_ids: np.ndarray) -> ItemFeatures:
+        if self.down:
+            raise Unavailable("store", "down", "wait")
+        found = item_ids != 9
+        prices = np.where(found, self.price + item_ids, np.nan).astype(np.float32)
+        codes = np.where(found, 20, -1)
+        if self.price > 10:
+            self.read_again.set()
+        return ItemFeatures(prices, codes, codes + 0, codes + 0, found)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+def test_without_a_store_the_release_serves() -> None:
+    cache = ItemCache(COLUMNS, None)
+    assert not cache.refresh(1)
+    assert not cache.values.from_feast.any()
+    assert cache.values.columns["price"].tolist() == [1, 2, 3]
+
+
+def test_feasts_values_and_the_releases_where_there_are_none(reader: Reader) -> None:
+    cache = ItemCache(COLUMNS, reader)
+    assert cache.refresh(1)
+    values = cache.values
+    assert values.columns["price"].tolist() == [17, 18, 3]
+    assert values.columns["category_l1"].tolist() == [20, 20, 2]
+    assert values.from_feast.tolist() == [True, True, False]
+    assert {name: column.dtype for name, column in values.columns.items()} == {
+        name: column.dtype for name, column in COLUMNS.items()
+    }
+    assert COLUMNS["price"].tolist() == [1, 2, 3]
+
+
+def test_values_survive_a_fault_and_are_marked_once_old(reader: Reader) -> None:
+    clock = Clock()
+    cache = ItemCache(COLUMNS, reader, clock)
+    cache.refresh(10)
+    reader.down = True
+    clock.now = 30
+    assert not cache.refresh(10)
+    assert cache.values.from_feast.any()
+    clock.now = 31
+    assert not cache.refresh(10)
+    assert not cache.values.from_feast.any()
+    assert cache.values.columns["price"].tolist() == [17, 18, 3]
+    reader.down = False
+    assert cache.refresh(10)
+    assert cache.values.from_feast.tolist() == [True, True, False]
+
+
+def test_the_thread_reads_again_and_ends(reader: Reader) -> None:
+    cache = ItemCache(COLUMNS, reader)
+    cache.start(0.01)
+    reader.price = 100.0
+    assert reader.read_again.wait(10)
+    cache.close()
+    assert cache.refresh(1)
+    assert cache.values.columns["price"].tolist() == [107, 108, 3]
+    assert not any(thread.name == "item-cache" for thread in threading.enumerate())
+
+
+def test_a_store_that_is_down_at_the_start_is_tried_again(reader: Reader) -> None:
+    reader.down = True
+    cache = ItemCache(COLUMNS, reader)
+    cache.start(0.01)
+    assert not cache.values.from_feast.any()
+    reader.price, reader.down = 100.0, False
+    assert reader.read_again.wait(10)
+    cache.close()

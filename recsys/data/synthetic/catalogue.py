@@ -1,0 +1,181 @@
+"""The synthetic catalogue: what each product is called, costs and looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.synthetic.assortment import DEPARTMENTS, MAKERS, STYLES
+from recsys.data.synthetic.kinds import KINDS
+
+L1_NAMES: Final = sorted(department.name for department in DEPARTMENTS)
+L2_NAMES: Final = sorted(kind.name for kind in KINDS)
+TASTE_DIM: Final = 6
+"""Width of the hidden taste that no column shows; only behaviour gives it away."""
+
+_GENDERS: Final = {"F": 0, "M": 1, "any": 2}
+_PATTERN_WORDS: Final = {
+    "plain": "",
+    "stripes": "Striped",
+    "check": "Checked",
+    "dots": "Dotted",
+    "zigzag": "Zigzag",
+    "speckle": "Speckled",
+    "split": "Two-Tone",
+    "band": "Banded",
+}
+_CLOSINGS: Final = (
+    "Easy to care for and built to be repaired, not replaced.",
+    "It arrives in recycled packaging, ready to be given away.",
+    "Goes well with the other pieces of the collection.",
+    "Tested for years of daily use.",
+    "A favourite of our regular customers.",
+)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The products, one array entry each; n of them.
+
+    Attributes:
+        frame: The catalogue as `items.parquet` holds it.
+        descriptions: The texts as `item_descriptions.parquet` holds them.
+        kind: int16 [n], place in `KINDS`.
+        style: int8 [n], place in `STYLES`.
+        colour: Names of colours, keys of `COLOURS`.
+        pattern: Names of patterns.
+        gender: int8 [n], 0 women, 1 men, 2 any.
+        tier: float32 [n], place of the price in its kind's range, 0 to 1.
+        quality: float32 [n], what all shoppers agree on.
+        taste: float32 [n, TASTE_DIM], hidden traits.
+        members: int32 [kinds, most items of a kind], item places by kind, padded with -1.
+        slot: int32 [n], an item's column in `members`.
+    """
+
+    frame: pd.DataFrame
+    descriptions: pd.DataFrame
+    kind: np.ndarray
+    style: np.ndarray
+    colour: list[str]
+    pattern: list[str]
+    gender: np.ndarray
+    tier: np.ndarray
+    quality: np.ndarray
+    taste: np.ndarray
+    members: np.ndarray
+    slot: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def make_catalogue(items: int, seed: int) -> Catalogue:
+    """Draws a catalogue.
+
+    Args:
+        items: How many products; with fewer than there are kinds, some kinds stay empty.
+        seed: Of the draw.
+
+    Returns:
+        The catalogue; item ids are 1 to `items`, and a kind's products are not neighbours.
+    """
+    draw = np.random.default_rng([seed, 1])
+    kind = _spread(len(KINDS), items, draw)
+    style = _spread(len(STYLES), items, draw).astype(np.int8)
+    palette = [STYLES[s].colours[draw.integers(len(STYLES[s].colours))] for s in style]
+    pattern = [STYLES[s].patterns[draw.integers(len(STYLES[s].patterns))] for s in style]
+    gender = np.array([_gender(KINDS[k].gender, draw) for k in kind], dtype=np.int8)
+    tier = draw.beta(1.6, 2.2, items).astype(np.float32)
+    members, slot = _members(kind)
+    titles, texts = _words(kind, style, list(zip(palette, pattern, strict=True)), gender, draw)
+    ids = np.arange(1, items + 1, dtype=np.int64)
+    l1 = [KINDS[k].department for k in kind]
+    l2 = [KINDS[k].name for k in kind]
+    frame = pd.DataFrame(
+        {
+            "item_id": ids,
+            "sku": [f"{KINDS[k].name[:3].upper()}-{i:06d}" for k, i in zip(kind, ids, strict=True)],
+            "title": titles,
+            "category_l1": np.array([L1_NAMES.index(name) for name in l1], dtype=np.int64),
+            "category_l2": np.array([L2_NAMES.index(name) for name in l2], dtype=np.int64),
+            "category_l1_name": l1,
+            "category_l2_name": l2,
+            "price": _prices(kind, tier),
+            "item_gender": gender.astype(np.int64),
+            "current_stock": draw.poisson(14, items).astype(np.int64),
+        }
+    )
+    return Catalogue(
+        frame=frame,
+        descriptions=pd.DataFrame({"item_id": ids, "product_description": texts}),
+        kind=kind,
+        style=style,
+        colour=palette,
+        pattern=pattern,
+        gender=gender,
+        tier=tier,
+        quality=draw.normal(0, 1, items).astype(np.float32),
+        taste=draw.normal(0, 1, (items, TASTE_DIM)).astype(np.float32),
+        members=members,
+        slot=slot,
+    )
+
+
+def _spread(choices: int, items: int, draw: np.random.Generator) -> np.ndarray:
+    """Deals `choices` out evenly over items, shuffled: int16 [items]."""
+    dealt = np.concatenate([draw.permutation(choices) for _ in range(items // choices + 1)])[:items]
+    return draw.permutation(dealt).astype(np.int16)
+
+
+def _gender(whom: str, draw: np.random.Generator) -> int:
+    return int(draw.integers(3)) if whom == "mixed" else _GENDERS[whom]
+
+
+def _members(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    sizes = np.bincount(kind, minlength=len(KINDS))
+    members = np.full((len(KINDS), sizes.max()), -1, dtype=np.int32)
+    slot = np.empty(len(kind), dtype=np.int32)
+    for k in range(len(KINDS)):
+        places = np.flatnonzero(kind == k)
+        members[k, : len(places)] = places
+        slot[places] = np.arange(len(places))
+    return members, slot
+
+
+def _prices(kind: np.ndarray, tier: np.ndarray) -> np.ndarray:
+    """Prices on a log scale between the kind's lowest and highest, ending in .99 or .49: float32 [n]."""
+    low, high = np.array([KINDS[k].prices for k in kind]).T
+    price = low * (high / low) ** tier
+    return np.asarray(np.floor(price) + np.where(price < 20, 0.49, 0.99), dtype=np.float32)
+
+
+def _words(
+    kind: np.ndarray,
+    style: np.ndarray,
+    looks: list[tuple[str, str]],
+    gender: np.ndarray,
+    draw: np.random.Generator,
+) -> tuple[list[str], list[str]]:
+    """Titles and descriptions; `looks` are the products' colours and patterns."""
+    titles, texts = [], []
+    picks = draw.integers(0, 1 << 30, (len(kind), 5))
+    for i, pick in enumerate(picks):
+        what, how = KINDS[kind[i]], STYLES[style[i]]
+        adjective = how.adjectives[pick[0] % len(how.adjectives)]
+        noun = what.nouns[pick[1] % len(what.nouns)]
+        material = what.materials[pick[2] % len(what.materials)]
+        maker = MAKERS[pick[3] % len(MAKERS)]
+        colour, pattern = looks[i]
+        worn = f"{_PATTERN_WORDS[pattern]} {colour}".strip()
+        whom = ("Women's ", "Men's ", "")[gender[i]] if what.gender == "mixed" else ""
+        title = f"{adjective} {worn.title()} {whom}{noun}"
+        titles.append(title)
+        texts.append(
+            f"The {title} by {maker} is made for {what.use}. "
+            f"Look closer and you find {material} in {worn.lower()}, finished with care. "
+            f"{how.sentence} {_CLOSINGS[pick[4] % len(_CLOSINGS)]}"
+        )
+    return titles, texts

@@ -281,14 +281,17 @@ def why_it_ended(log_file: Path, offset: int = 0) -> str:
     with log_file.open("rb") as log:
         log.seek(offset)
         lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
-    errors = [line for line in lines if re.match(r"^E\d{4} ", line)]
-    for line in errors:
-        if failed := re.search(r"failed to load '(\w+)' version (\d+): (.*)", line):
-            cause = failed[3].removeprefix("Internal: ")
-            return f"{failed[1]} of release {failed[2]} does not load: {cause}"
-    if errors:
-        return errors[-1].partition("] ")[2].strip('"') or errors[-1]
-    return next((line for line in reversed(lines) if line), "ended without a word")
+    errors = [_message(line) for line in lines if re.match(r"^E\d{4} ", line)]
+    for error in errors:
+        if failed := re.match(r"failed to load '(\w+)' version (\d+): (?:Internal: )?(?:\w+: )?(.*)", error):
+            return f"{failed[1]} of release {failed[2]} does not load: {failed[3]}"
+    return next((line for line in reversed(errors or lines) if line), "ended without a word")
+
+
+def _message(line: str) -> str:
+    """A log line's own words: no time and place before them, no quotes, no Python stack after them."""
+    words = line.partition("] ")[2] or line
+    return words.strip('"').partition("\\n")[0]
 
 
 def remove_shared_memory(run_dir: Path) -> None:

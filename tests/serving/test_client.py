@@ -1,0 +1,61 @@
+"""The client's arguments and what it makes of an answer; the functional tests ask a real server."""
+
+from __future__ import annotations
+
+import socket
+
+import numpy as np
+import pytest
+
+from recsys.errors import BadUse, Unavailable
+from recsys.serving import client as client_module
+from recsys.serving.client import RecommendClient
+
+
+@pytest.fixture
+def nobody() -> RecommendClient:
+    """A client of a port on which nothing listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+    return RecommendClient(address, timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"user_ids": []}, "user_id: is empty"),
+        ({"user_ids": [1.5]}, "user_id: holds float64"),
+        ({"user_ids": ["7"]}, "user_id: holds <U1"),
+        ({"user_ids": [2**64]}, "too large"),
+        ({"user_ids": np.array([2**64 - 1], np.uint64)}, "goes beyond int64"),
+        ({"user_ids": [1], "device": "phone"}, "device 'phone': not known. Use mobile, desktop, tablet"),
+        ({"user_ids": [1], "device": 2**40}, "device_type: goes beyond int32"),
+        ({"user_ids": [1, 2], "device": [0]}, "device_type: has 1 values for 2 users"),
+        ({"user_ids": [1], "timestamp": "now"}, "timestamp: holds <U3"),
+        ({"user_ids": [1, 2], "timestamp": [1, 2, 3]}, "timestamp: has 3 values for 2 users"),
+        ({"user_ids": [1], "top": 0}, "top 0: must be 1 or more"),
+        ({"user_ids": [1], "top": -4}, "top -4"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_sent(
+    nobody: RecommendClient, arguments: dict, words: str
+) -> None:
+    with pytest.raises(BadUse, match=words) as caught:
+        nobody.recommend(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_unavailable(nobody: RecommendClient) -> None:
+    with nobody, pytest.raises(Unavailable, match="Triton at 127") as caught:
+        nobody.recommend([1])
+    assert "\n" not in str(caught.value)
+
+
+def test_pads_are_cut_off() -> None:
+    ids, scores = np.array([7, -5, -1, -1]), np.array([0.6, 0.4, 0, 0], np.float32)
+    full = client_module._cut(ids, scores, 3, None, 9)
+    assert (full.ids, full.degraded, full.release) == ([7, -5], 3, 9)
+    assert full.scores == pytest.approx([0.6, 0.4])
+    assert client_module._cut(ids, scores, 0, 1, 9).ids == [7]
+    assert client_module._cut(ids, scores, 0, 50, 9).ids == [7, -5]

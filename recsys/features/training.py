@@ -50,14 +50,7 @@ def training_rows(
     """
     wanted = sorted(set(days))
     past = sorted(set(history_days)) if history_days is not None else _up_to(dataset, wanted)
-    frame = dataset.interactions({*wanted, *past})
-    item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
-    category = dataset.items["category_l1"].to_numpy()[item_row]
-    known = (_clicks(frame) == 1) & frame["day"].isin(past).to_numpy()
-    top = top_category(frame["user_id"], frame["timestamp"], category, known)
-
-    asked = frame["day"].isin(wanted).to_numpy()
-    rows = _join(dataset, frame[asked].reset_index(drop=True), top[asked])
+    rows = _known_rows(dataset, wanted, past)
     if not masked:
         return rows
     settings = settings or get_settings().training
@@ -92,24 +85,40 @@ def _up_to(dataset: Dataset, days: list[int]) -> list[int]:
     return [day for day in dataset.days if days and day <= days[-1]]
 
 
+def _known_rows(dataset: Dataset, wanted: list[int], past: list[int]) -> pd.DataFrame:
+    """Rows of the wanted days before masking, the clicks of the past days being known."""
+    frame = dataset.interactions({*wanted, *past})
+    item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
+    category = dataset.items["category_l1"].to_numpy()[item_row]
+    known = (_clicks(frame) == 1) & frame["day"].isin(past).to_numpy()
+    top = top_category(frame["user_id"], frame["timestamp"], category, known)
+    asked = frame["day"].isin(wanted).to_numpy()
+    if not asked.all():
+        frame, top = frame[asked].reset_index(drop=True), top[asked]
+    return _join(dataset, frame, top)
+
+
 def _clicks(frame: pd.DataFrame) -> np.ndarray:
     """int8 [n]: without a click column each row is a click."""
-    return frame["click"].to_numpy(np.int8) if "click" in frame else np.ones(len(frame), dtype=np.int8)
+    if "click" not in frame:
+        return np.ones(len(frame), dtype=np.int8)
+    return np.array(frame["click"], dtype=np.int8)
 
 
 def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
     user_row = _rows_of(dataset.users, "user_id", frame["user_id"], schema.USERS_FILE)
     item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
     columns = {
-        "user_id": frame["user_id"].to_numpy(),
+        "user_id": frame["user_id"].to_numpy(copy=True),
         "age": dataset.users["age"].to_numpy(np.float32)[user_row],
         "gender": dataset.users["gender"].to_numpy()[user_row],
         "top_category": top,
-        **{name: frame[name].to_numpy() for name in schema.CONTEXT_RAW},
+        **{name: frame[name].to_numpy(copy=True) for name in schema.CONTEXT_RAW},
         **{name: dataset.items[name].to_numpy()[item_row] for name in schema.ITEM_RAW},
         "click": _clicks(frame),
     }
-    return pd.DataFrame(columns, index=frame.index)
+    # Each array is new, and copying them into one block would take twice their memory.
+    return pd.DataFrame(columns, index=frame.index, copy=False)
 
 
 def _rows_of(table: pd.DataFrame, key: str, ids: pd.Series, file: str) -> Int64s:

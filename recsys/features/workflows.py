@@ -51,7 +51,7 @@ _INPUTS: Final = {
 }
 _FLOATS: Final = ("age", "price")
 _CHUNK_ROWS: Final = 1_000_000
-"""Rows transformed at a time: NVTabular's joins need about ten times the memory of their chunk."""
+"""Rows transformed at a time: NVTabular's joins need a multiple of their chunk's memory."""
 
 _NOTHING_KNOWN: Final = np.array([np.iinfo(np.int64).min])
 """Vocabulary of a column that is unknown in every row: Categorify cannot be fitted on nothing."""
@@ -95,14 +95,14 @@ class Workflows:
         Raises:
             BadData: A raw column is missing, or one of integers holds something else.
         """
-        raw = _raw(frame, part)
-        pieces = [
-            backend.to_pandas(getattr(self, part).transform(backend.to_backend(raw[at : at + _CHUNK_ROWS])))
-            for at in range(0, len(raw), _CHUNK_ROWS)
-        ]
-        features = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=[*_OUTPUTS[part]])
-        features = features[[*_OUTPUTS[part]]].astype(_OUTPUTS[part])
-        return features.set_axis(frame.index, copy=False)
+        _check_raw(frame, part)
+        features = {name: np.empty(len(frame), dtype) for name, dtype in _OUTPUTS[part].items()}
+        for at in range(0, len(frame), _CHUNK_ROWS):
+            chunk = backend.to_backend(_raw(frame[at : at + _CHUNK_ROWS], part))
+            transformed = backend.to_pandas(getattr(self, part).transform(chunk))
+            for name, values in features.items():
+                values[at : at + _CHUNK_ROWS] = transformed[name]
+        return pd.DataFrame(features, index=frame.index, copy=False)
 
     def save(self, directory: str | Path) -> None:
         """Writes each workflow, with its vocabularies, to a folder of its own that can be moved.
@@ -255,9 +255,7 @@ def _raw_dtype(name: str) -> type:
     return np.float32 if name in _FLOATS else np.int64
 
 
-def _raw(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
-    """The part's raw columns, index from 0, in the dtypes that the array form computes in too."""
-    columns = {}
+def _check_raw(frame: pd.DataFrame, part: Part) -> None:
     for name in _INPUTS[part]:
         if name not in frame:
             raise BadData(f"column {name}", f"not among {list(frame.columns)}", "Use training_rows")
@@ -265,5 +263,8 @@ def _raw(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
         # A float or nullable column may hold nulls, and a cast would make ids of them.
         if name not in _FLOATS and not (isinstance(dtype, np.dtype) and dtype.kind in "iu"):
             raise BadData(f"column {name}", f"holds {dtype}", "Give integers, -1 where unknown")
-        columns[name] = frame[name].to_numpy(_raw_dtype(name))
-    return pd.DataFrame(columns)
+
+
+def _raw(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
+    """The part's raw columns, index from 0, in the dtypes that the array form computes in too."""
+    return pd.DataFrame({name: frame[name].to_numpy(_raw_dtype(name)) for name in _INPUTS[part]})

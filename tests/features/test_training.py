@@ -110,6 +110,16 @@ def test_feature_rows_equal_training_rows_and_keep_the_index(dataset):
     pd.testing.assert_frame_equal(feature_rows(dataset, sample, history), expected)
 
 
+def test_feature_rows_are_the_callers_to_change(dataset):
+    history = dataset.interactions([0, 1])
+    before = history.copy()
+    rows = feature_rows(dataset, history, history)
+    for name in rows:
+        rows[name].to_numpy()[:] = 0
+    pd.testing.assert_frame_equal(history, before)
+    assert dataset.items["price"].tolist() == [1.5, 2.5, 3.5, 4.5]
+
+
 def test_unknown_ids_and_days_are_refused_by_name(tmp_path):
     dataset = write_dataset(tmp_path, [[event(7, 99, 1)], [event(70, 10, 1)]])
     with pytest.raises(BadData, match=r"column item_id: 1 rows name one that items.parquet .* 99 first"):

@@ -23,13 +23,14 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure the current release on the days after its training, beside baselines."""
-    from recsys.data.dataset import Dataset
     from recsys.local.services import require_release
+
+    settings = get_settings()
+    release_dir = settings.home / "releases" / str(require_release(settings))
+    from recsys.data.dataset import Dataset
     from recsys.local.shop_data import imported
     from recsys.models.evaluate import evaluate as measure
 
-    settings = get_settings()
-    release_dir = require_release(settings)
     dataset = Dataset.open(data or imported(settings.home))
     with Steps().step("Evaluate"):
         document = measure(release_dir, dataset, settings)

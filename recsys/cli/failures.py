@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from recsys.errors import RecsysError
 
@@ -26,7 +28,7 @@ def explain(error: Exception) -> tuple[str, int]:
         return _one_line(str(error)), error.exit_code
     if isinstance(error, typer.TyperException):
         return _bad_use(error), 2
-    if isinstance(error, ValidationError):
+    if isinstance(error, (ValidationError, SettingsError)):
         return _bad_setting(error), 2
     if isinstance(error, OSError):
         return _system(error), 1
@@ -47,7 +49,10 @@ def _bad_use(error: typer.TyperException) -> str:
     return f"{message}. See `{command} --help`"
 
 
-def _bad_setting(error: ValidationError) -> str:
+def _bad_setting(error: ValidationError | SettingsError) -> str:
+    if isinstance(error, SettingsError):  # it names the field only in its text
+        field = re.search(r'field "(\w+)"', str(error))
+        return f"RECSYS_{field[1].upper() if field else '*'}: is not JSON. Set it right or unset it"
     first = error.errors()[0]
     parts = [str(part).upper() for part in first["loc"]]
     if error.title != "Settings":

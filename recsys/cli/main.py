@@ -37,6 +37,7 @@ for command in (
 ):
     app.command()(command)
 
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _GLOBAL_VALUES = ("--home",)
 _GLOBAL_FLAGS = ("--debug",)
 
@@ -66,19 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(_global_first(given), prog_name="recsys", standalone_mode=False)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
-        print("recsys: interrupted", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted; Python must not complain when it flushes at the end.
+        # The reader (`| head`) left; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(1)
     except Exception as error:
         # The outermost place: whatever it is, the user gets one line.
         if "--debug" in given:
             raise
         message, code = explain(error)
         print(f"recsys: {message}", file=sys.stderr)
+    if code == _INTERRUPTED:
+        print("recsys: interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -48,7 +48,7 @@ def ask(user: int, device: Device | None = None, at: str | None = None, top: int
         Unavailable: Triton does not run or did not answer in time.
     """
     from recsys.local.cards import ItemCards
-    from recsys.local.services import require_ready, require_release, supervisor
+    from recsys.local.services import require_ready, supervisor
     from recsys.local.triton_client import infer
 
     settings = get_settings()
@@ -65,7 +65,7 @@ def ask(user: int, device: Device | None = None, at: str | None = None, top: int
         timestamp=seconds,
         timeout_s=settings.serving.request_timeout_s,
     )
-    cards = ItemCards.load(require_release(settings))
+    cards = ItemCards.load(settings.home / "releases" / str(at_work.release))
     return {
         "user_id": user,
         "release": at_work.release,

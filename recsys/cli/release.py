@@ -69,10 +69,10 @@ def promote(release: Number) -> None:
 @app.command()
 def rollback() -> None:
     """Serve the release that the current one was made from, or else the one before it."""
+    from recsys.local.services import require_release
+
     store = _store()
-    current = store.current()
-    if current is None:
-        raise BadUse("rollback", "there is no release yet", "Make one with `recsys pipeline run full`")
+    current = require_release(get_settings())
     passed = [one.release for one in store.list() if one.release < current and one.gate.passed]
     parent = store.show(current).parent
     target = parent if parent in passed else max(passed, default=None)

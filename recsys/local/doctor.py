@@ -87,7 +87,7 @@ def _platform() -> Check:
 def _glibc() -> Check:
     found = platform.libc_ver()[1] or "none"
     version = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
-    return Check("glibc", version >= _GLIBC, found, "Triton needs 2.35: Debian 12, Ubuntu 22.04 or later")
+    return Check("glibc", version >= _GLIBC, found, "Triton needs 2.35: use Debian 12, Ubuntu 22.04 or later")
 
 
 def _memory() -> Check:

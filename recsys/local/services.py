@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from recsys.errors import BadUse, Unavailable
+from recsys.errors import BadUse, RecsysError, Unavailable
 from recsys.local import valkey
 from recsys.local.fill import fill_features, settings_at
 from recsys.local.ports import LOOPBACK, choose_port, is_taken
@@ -32,17 +31,17 @@ def supervisor(settings: Settings) -> Supervisor:
     return Supervisor(SERVICES, settings, store.current())
 
 
-def require_release(settings: Settings) -> Path:
-    """Folder of the current release.
+def require_release(settings: Settings) -> int:
+    """The number of the current release.
 
     Raises:
-        BadUse: No release is current.
+        RecsysError: No release is current.
     """
     store = ReleaseStore(settings.home / "releases")
     current = store.current()
     if current is None:
-        raise BadUse(str(settings.home), "no release yet", _NO_RELEASE_FIX)
-    return store.path(current)
+        raise RecsysError(str(settings.home), "no release yet", _NO_RELEASE_FIX)
+    return current
 
 
 def require_ready(at_work: Supervisor, name: str) -> dict[str, str]:
@@ -53,7 +52,8 @@ def require_ready(at_work: Supervisor, name: str) -> dict[str, str]:
     """
     entry = at_work.status()[name]
     if entry["state"] != "ready":
-        raise Unavailable(name.capitalize(), f"does not answer ({entry['state']})", "Start it with `recsys up`")
+        cause = f"does not answer ({entry['state']})"
+        raise Unavailable(name.capitalize(), cause, "Start it with `recsys up`")
     return entry
 
 

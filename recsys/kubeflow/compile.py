@@ -25,8 +25,9 @@ def compile_pipelines(out_dir: Path, image: str | None = None) -> list[Path]:
     Returns:
         The files written.
     """
-    from components.image import TRAINING_IMAGE
     from kfp.compiler import Compiler
+
+    from components.image import TRAINING_IMAGE
 
     out_dir.mkdir(parents=True, exist_ok=True)
     written = []

@@ -49,13 +49,23 @@ def run_local(
         progress: Told of every event.
 
     Raises:
-        RecsysError: A step failed; names it, the cause and the log.
+        RecsysError: A step failed (names it, the cause and the log), or the home cannot be written.
         BadUse: Another pipeline runs in this home, or a path holds what Kubeflow would rewrite.
     """
-    from kfp import local
-
     home = home.resolve()
     _check_paths(home, arguments)
+    try:
+        return _run(pipeline, arguments, home, progress)
+    except OSError as error:
+        place = error.filename or str(home)
+        raise RecsysError(
+            place, error.strerror or str(error), "Make room, or choose another --home"
+        ) from error
+
+
+def _run(pipeline: Any, arguments: Mapping[str, Any], home: Path, progress: Progress) -> dict[str, Any]:
+    from kfp import local
+
     root = home / "kubeflow"
     with _only_one(root), _log_of(home, pipeline.name) as log:
         shutil.rmtree(root / _RUNS, ignore_errors=True)

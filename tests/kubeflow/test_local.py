@@ -66,6 +66,12 @@ def words(data: str, at_least: int, journal: str) -> str:
     return chosen.output
 
 
+@pytest.fixture(autouse=True)
+def code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library may be edited while its tests run; that is no change here."""
+    monkeypatch.setattr("recsys.kubeflow.step_cache.code_sha256", lambda: "code")
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
@@ -129,6 +135,13 @@ def test_content_decides_not_time_or_place(run: _Run, tmp_path: Path) -> None:
     assert set(run.ended().values()) == {"done"}
 
 
+def test_changed_library_runs_everything_again(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    monkeypatch.setattr("recsys.kubeflow.step_cache.code_sha256", lambda: "edited")
+    run()
+    assert set(run.ended().values()) == {"done"}
+
+
 def test_a_parameter_reaches_only_its_steps(run: _Run) -> None:
     run()
     run(at_least=2)
@@ -163,6 +176,7 @@ def test_killed_pipeline_goes_on_where_it_stopped(run: _Run) -> None:
         f"spec = importlib.util.spec_from_file_location('words', {__file__!r});"
         "module = importlib.util.module_from_spec(spec); sys.modules['words'] = module;"
         "spec.loader.exec_module(module);"
+        "from recsys.kubeflow import step_cache; step_cache.code_sha256 = lambda: 'code';"
         f"module._Run(Path({str(run.home)!r}), Path({str(run.data)!r}))()"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
@@ -188,3 +202,15 @@ def test_path_that_kubeflow_would_rewrite_is_refused(run: _Run) -> None:
     run.home = run.home.parent / "python3" / "home"
     with pytest.raises(BadUse, match="rewrites 'python3'"):
         run()
+
+
+def test_full_disk_is_one_line(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", str(run.home / "cache"))
+
+    monkeypatch.setattr("recsys.kubeflow.step_cache.StepCache.keep", full)
+    with pytest.raises(RecsysError) as raised:
+        run()
+    assert str(raised.value) == (
+        f"{run.home}/cache: No space left on device. Make room, or choose another --home"
+    )

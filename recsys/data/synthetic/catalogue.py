@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from recsys.data.synthetic.assortment import DEPARTMENTS, MAKERS, STYLES
+from recsys.data.synthetic.assortment import DEPARTMENTS, STYLES
 from recsys.data.synthetic.kinds import KINDS
+from recsys.data.synthetic.words import Product, describe_product
 
 L1_NAMES: Final = sorted(department.name for department in DEPARTMENTS)
 L2_NAMES: Final = sorted(kind.name for kind in KINDS)
@@ -17,23 +18,6 @@ TASTE_DIM: Final = 6
 """Width of the hidden taste that no column shows; only behaviour gives it away."""
 
 _GENDERS: Final = {"F": 0, "M": 1, "any": 2}
-_PATTERN_WORDS: Final = {
-    "plain": "",
-    "stripes": "Striped",
-    "check": "Checked",
-    "dots": "Dotted",
-    "zigzag": "Zigzag",
-    "speckle": "Speckled",
-    "split": "Two-Tone",
-    "band": "Banded",
-}
-_CLOSINGS: Final = (
-    "Easy to care for and built to be repaired, not replaced.",
-    "It arrives in recycled packaging, ready to be given away.",
-    "Goes well with the other pieces of the collection.",
-    "Tested for years of daily use.",
-    "A favourite of our regular customers.",
-)
 
 
 @dataclass(frozen=True)
@@ -47,6 +31,7 @@ class Catalogue:
         style: int8 [n], place in `STYLES`.
         colour: Names of colours, keys of `COLOURS`.
         pattern: Names of patterns.
+        material: What they are made of.
         gender: int8 [n], 0 women, 1 men, 2 any.
         tier: float32 [n], place of the price in its kind's range, 0 to 1.
         quality: float32 [n], what all shoppers agree on.
@@ -61,6 +46,7 @@ class Catalogue:
     style: np.ndarray
     colour: list[str]
     pattern: list[str]
+    material: list[str]
     gender: np.ndarray
     tier: np.ndarray
     quality: np.ndarray
@@ -90,7 +76,12 @@ def make_catalogue(items: int, seed: int) -> Catalogue:
     gender = np.array([_gender(KINDS[k].gender, draw) for k in kind], dtype=np.int8)
     tier = draw.beta(1.6, 2.2, items).astype(np.float32)
     members, slot = _members(kind)
-    titles, texts = _words(kind, style, list(zip(palette, pattern, strict=True)), gender, draw)
+    material = [KINDS[k].materials[draw.integers(len(KINDS[k].materials))] for k in kind]
+    products = [
+        Product(KINDS[k], STYLES[s], c, p, m, int(g))
+        for k, s, c, p, m, g in zip(kind, style, palette, pattern, material, gender, strict=True)
+    ]
+    titles, texts = zip(*(describe_product(product, draw) for product in products), strict=True)
     ids = np.arange(1, items + 1, dtype=np.int64)
     l1 = [KINDS[k].department for k in kind]
     l2 = [KINDS[k].name for k in kind]
@@ -115,6 +106,7 @@ def make_catalogue(items: int, seed: int) -> Catalogue:
         style=style,
         colour=palette,
         pattern=pattern,
+        material=material,
         gender=gender,
         tier=tier,
         quality=draw.normal(0, 1, items).astype(np.float32),
@@ -150,32 +142,3 @@ def _prices(kind: np.ndarray, tier: np.ndarray) -> np.ndarray:
     low, high = np.array([KINDS[k].prices for k in kind]).T
     price = low * (high / low) ** tier
     return np.asarray(np.floor(price) + np.where(price < 20, 0.49, 0.99), dtype=np.float32)
-
-
-def _words(
-    kind: np.ndarray,
-    style: np.ndarray,
-    looks: list[tuple[str, str]],
-    gender: np.ndarray,
-    draw: np.random.Generator,
-) -> tuple[list[str], list[str]]:
-    """Titles and descriptions; `looks` are the products' colours and patterns."""
-    titles, texts = [], []
-    picks = draw.integers(0, 1 << 30, (len(kind), 5))
-    for i, pick in enumerate(picks):
-        what, how = KINDS[kind[i]], STYLES[style[i]]
-        adjective = how.adjectives[pick[0] % len(how.adjectives)]
-        noun = what.nouns[pick[1] % len(what.nouns)]
-        material = what.materials[pick[2] % len(what.materials)]
-        maker = MAKERS[pick[3] % len(MAKERS)]
-        colour, pattern = looks[i]
-        worn = f"{_PATTERN_WORDS[pattern]} {colour}".strip()
-        whom = ("Women's ", "Men's ", "")[gender[i]] if what.gender == "mixed" else ""
-        title = f"{adjective} {worn.title()} {whom}{noun}"
-        titles.append(title)
-        texts.append(
-            f"The {title} by {maker} is made for {what.use}. "
-            f"Look closer and you find {material} in {worn.lower()}, finished with care. "
-            f"{how.sentence} {_CLOSINGS[pick[4] % len(_CLOSINGS)]}"
-        )
-    return titles, texts

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from recsys import schema
@@ -15,7 +14,7 @@ from recsys.data import tables
 from recsys.data.synthetic import utility as preferences
 from recsys.data.synthetic.catalogue import L1_NAMES, L2_NAMES, make_catalogue
 from recsys.data.synthetic.events import FIRST_TIMESTAMP, Day, Simulator, rows_per_day
-from recsys.data.synthetic.oracle import oracle_ranks, rank_metrics
+from recsys.data.synthetic.oracle import OracleScores, merge, oracle_metrics, score_day
 from recsys.data.synthetic.personas import make_shoppers
 from recsys.errors import BadUse, RecsysError
 
@@ -121,25 +120,25 @@ def _write(
 
 
 class _Oracle:
-    """Collects the oracle's ranks as the days go by."""
+    """Collects the oracle's scores as the days go by."""
 
     def __init__(self, utility: preferences.Utility, days: int, seed: int) -> None:
         self._utility = utility
         self._seed = seed
         self._parts = {"last_day": {days - 1}, "valid_days": set(schema.VALID_DAYS)}
-        self._ranks: dict[str, list[np.ndarray]] = {}
+        self._scores: dict[str, list[OracleScores]] = {}
 
     def add(self, day: int, made: Day) -> None:
-        if not any(day in days for days in self._parts.values()):
+        parts = [part for part, days in self._parts.items() if day in days]
+        if not parts:
             return
         for suffix, intent in (("", True), ("_no_intent", False)):
-            ranks = oracle_ranks(self._utility, made, self._seed, intent)
-            for part, days in self._parts.items():
-                if day in days:
-                    self._ranks.setdefault(f"oracle_{part}{suffix}", []).append(ranks)
+            scores = score_day(self._utility, made, self._seed, intent)
+            for part in parts:
+                self._scores.setdefault(f"oracle_{part}{suffix}", []).append(scores)
 
     def metrics(self) -> dict[str, dict[str, float]]:
-        return {name: rank_metrics(np.concatenate(ranks)) for name, ranks in sorted(self._ranks.items())}
+        return {name: oracle_metrics(merge(scores)) for name, scores in sorted(self._scores.items())}
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

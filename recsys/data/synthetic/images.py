@@ -12,7 +12,7 @@ from PIL import Image
 from recsys.data.synthetic.assortment import COLOURS, STYLES
 from recsys.data.synthetic.catalogue import Catalogue
 from recsys.data.synthetic.drawing import adornments, clothing, furniture, gadgets, gifts, kitchen, leisure
-from recsys.data.synthetic.drawing.pen import Pen
+from recsys.data.synthetic.drawing.pen import Look, Pen
 from recsys.data.synthetic.drawing.stage import BACKDROPS, stage
 from recsys.data.synthetic.kinds import KINDS
 
@@ -65,6 +65,7 @@ def draw_product(catalogue: Catalogue, item: int) -> Image.Image:
     main = catalogue.colour[item]
     others = [colour for colour in STYLES[catalogue.style[item]].colours if colour != main]
     accent = others[item % len(others)]
-    pen = Pen(COLOURS[main], COLOURS[accent], catalogue.pattern[item], draw)
+    look = Look(COLOURS[main], COLOURS[accent], catalogue.pattern[item], catalogue.material[item])
+    pen = Pen(look, draw)
     SKETCHES[kind](pen)
     return stage(pen.layer, int(draw.integers(len(BACKDROPS))), kind not in _HANGING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,29 +16,51 @@ ORACLE_ROWS: Final = 4096
 _CHUNK = 512
 
 
-def oracle_ranks(utility: Utility, day: Day, seed: int, intent: bool = True) -> np.ndarray:
-    """Ranks clicked products by utility.
+@dataclass(frozen=True)
+class OracleScores:
+    """What an oracle makes of a sample of a day's clicks.
+
+    Attributes:
+        ranks: int64 [clicks], 1 + the number of products of the whole catalogue with a higher
+            utility than the one clicked.
+        clicked: float32 [clicks], utility (log-probability) of the product clicked.
+        shown: float32 [shown], utility of the products shown beside these clicks and passed over.
+    """
+
+    ranks: np.ndarray
+    clicked: np.ndarray
+    shown: np.ndarray
+
+
+def score_day(utility: Utility, day: Day, seed: int, intent: bool = True) -> OracleScores:
+    """Scores a day's clicks by utility.
 
     Args:
         utility: The shoppers' preferences.
-        day: The day whose clicks are ranked; `ORACLE_ROWS` of them are drawn.
+        day: The day; `ORACLE_ROWS` of its clicks are drawn, or all where there are fewer.
         seed: Of the draw.
         intent: Whether the oracle also knows what the session is about.
 
     Returns:
-        int64 [rows], 1 + the number of products of the whole catalogue with a higher utility.
+        The scores.
     """
-    clicks = len(day.clicked)
-    draw = np.random.default_rng([seed, 5])
-    rows = draw.permutation(clicks)[:ORACLE_ROWS]
-    ranks = np.empty(len(rows), dtype=np.int64)
-    for begin in range(0, len(rows), _CHUNK):
-        part = rows[begin : begin + _CHUNK]
-        situation = day.situation.take(part)
-        scores = utility.catalogue(situation if intent else situation.without_intent())
-        own = np.take_along_axis(scores, day.clicked[part, None], axis=1)
-        ranks[begin : begin + len(part)] = 1 + (scores > own).sum(axis=1)
-    return ranks
+    rows = np.random.default_rng([seed, 5]).permutation(len(day.clicked))[:ORACLE_ROWS]
+    parts = [_score(utility, day, rows[i : i + _CHUNK], intent) for i in range(0, len(rows), _CHUNK)]
+    return merge(parts)
+
+
+def merge(scores: list[OracleScores]) -> OracleScores:
+    """Joins the scores of several samples."""
+    return OracleScores(
+        np.concatenate([s.ranks for s in scores]),
+        np.concatenate([s.clicked for s in scores]),
+        np.concatenate([s.shown for s in scores]),
+    )
+
+
+def oracle_metrics(scores: OracleScores) -> dict[str, float]:
+    """Returns `rank_metrics` and `auc`: how often a click has a higher utility than what was passed over."""
+    return {**rank_metrics(scores.ranks), "auc": _auc(scores.clicked, scores.shown)}
 
 
 def rank_metrics(ranks: np.ndarray) -> dict[str, float]:
@@ -53,3 +76,24 @@ def rank_metrics(ranks: np.ndarray) -> dict[str, float]:
     gain = np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0.0)
     hits = {f"hit@{k}": float((ranks <= k).mean()) for k in (10, 100, 300)}
     return {**hits, "mrr": float((1 / ranks).mean()), "ndcg@10": float(gain.mean())}
+
+
+def _score(utility: Utility, day: Day, rows: np.ndarray, intent: bool) -> OracleScores:
+    situation = day.situation.take(rows)
+    scores = utility.catalogue(situation if intent else situation.without_intent())
+    own = np.take_along_axis(scores, day.clicked[rows, None], axis=1)
+    place = np.full(len(day.clicked), -1)
+    place[rows] = np.arange(len(rows))
+    beside = place[day.beside]
+    seen = beside >= 0
+    return OracleScores(1 + (scores > own).sum(axis=1), own[:, 0], scores[beside[seen], day.shown[seen]])
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Area under the ROC curve as the Mann-Whitney statistic; ties count half, 0.5 without negatives."""
+    if len(negative) == 0:
+        return 0.5
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    up_to = np.searchsorted(ordered, positive, side="right")
+    return float(((below + up_to) / 2).mean() / len(ordered))

@@ -127,7 +127,7 @@ def earrings(pen: Pen) -> None:
 
 
 def _metal(pen: Pen) -> Colour:
-    return (BRASS, STEEL, (222, 168, 150))[pen.pick(3)]
+    return {"gold": BRASS, "rose gold": (222, 168, 150)}.get(pen.material, STEEL)
 
 
 def _gem(pen: Pen, x: float, y: float, r: float) -> None:

@@ -7,7 +7,6 @@ import math
 from recsys.data.synthetic.drawing.pen import Pen, mirrored
 from recsys.data.synthetic.drawing.texture import (
     BRASS,
-    CLAY,
     DARK,
     DEEP_LEAF,
     LEAF,
@@ -91,7 +90,7 @@ def bouquet(pen: Pen) -> None:
         pen.line([(x, y), (50, 74)], DEEP_LEAF, 1.6)
     for x, y in ((22, 34), (78, 34), (40, 14), (62, 15), (18, 50), (82, 50)):
         pen.blob([(50, 50), (x - 3, y + 4), (x, y - 3), (x + 4, y + 4)], LEAF)
-    sort = pen.pick(3)
+    sort = ("daisy", "rose", "tulip").index(pen.material)
     for i, (x, y) in enumerate(heads):
         _flower(pen, x, y, (pen.main, pen.accent, tint(pen.main, 1.4))[i % 3], sort)
     pen.poly([(24, 48), (38, 56), (50, 52), (62, 56), (76, 48), (58, 92), (42, 92)], PAPER)
@@ -227,6 +226,5 @@ def _flower(pen: Pen, x: float, y: float, colour: Colour, sort: int) -> None:
 
 
 def _pot(pen: Pen, top: float) -> None:
-    glaze = None if pen.pick(3) else CLAY
-    pen.poly(mirrored([(50, top + 4), (72, top + 4), (66, 90), (63, 92), (50, 92)]), glaze, "tube")
-    pen.box((26, top, 74, top + 8), tint(glaze or pen.main, 0.9), "tube", 1.5)
+    pen.poly(mirrored([(50, top + 4), (72, top + 4), (66, 90), (63, 92), (50, 92)]), None, "tube")
+    pen.box((26, top, 74, top + 8), tint(pen.main, 0.9), "tube", 1.5)

@@ -101,19 +101,19 @@ def bottle(pen: Pen) -> None:
 
 def fruit(pen: Pen) -> None:
     """Apples: one, or three of them."""
-    colours: tuple[Colour, ...] = ((200, 44, 48), (126, 178, 60), (226, 178, 60))
-    first = pen.pick(3)
+    colours: tuple[Colour, ...] = ((200, 44, 48), (156, 48, 50), (214, 196, 84))
+    colour = colours[("gala", "braeburn", "golden").index(pen.material)]
     if pen.pick(2):
-        _apple(pen, 33, 56, 22, colours[(first + 1) % 3])
-        _apple(pen, 68, 55, 22, colours[(first + 2) % 3])
-        _apple(pen, 50, 65, 24, colours[first])
+        _apple(pen, 33, 56, 22, tint(colour, 0.86))
+        _apple(pen, 68, 55, 22, tint(colour, 0.94))
+        _apple(pen, 50, 65, 24, colour)
     else:
-        _apple(pen, 50, 54, 34, colours[first])
+        _apple(pen, 50, 54, 34, colour)
 
 
 def bread(pen: Pen) -> None:
     """A crusty loaf."""
-    crust: Colour = (188, 124, 66) if pen.pick(2) else (150, 94, 52)
+    crust: Colour = {"rye": (134, 84, 50), "spelt": (166, 106, 58)}.get(pen.material, (194, 130, 70))
     pen.blob(
         [(8, 66), (14, 46), (34, 34), (60, 32), (84, 42), (93, 62), (86, 76), (50, 80), (16, 78)],
         crust,
@@ -131,7 +131,7 @@ def bread(pen: Pen) -> None:
 
 def cheese(pen: Pen) -> None:
     """A wedge of cheese with holes."""
-    pale: Colour = (250, 214, 110) if pen.pick(2) else (248, 234, 190)
+    pale: Colour = (250, 214, 110) if pen.material == "cow's milk" else (248, 236, 200)
     pen.poly([(8, 52), (72, 26), (93, 44), (30, 58)], tint(pale, 1.3))
     pen.poly([(8, 52), (93, 44), (93, 70), (8, 82)], pale)
     pen.poly([(8, 78), (93, 67), (93, 71), (8, 83)], pen.main, "flat")
@@ -153,7 +153,9 @@ def coffee(pen: Pen) -> None:
 
 def jam(pen: Pen) -> None:
     """A jar of jam with a cloth lid."""
-    filling: Colour = ((176, 30, 48), (232, 140, 40), (96, 34, 84), (214, 96, 30))[pen.pick(4)]
+    filling: Colour = {"strawberry": (176, 30, 48), "apricot": (238, 160, 60)}.get(
+        pen.material, (214, 96, 30)
+    )
     pen.box((24, 32, 76, 88), (232, 236, 236), "tube", 9)
     pen.box((27, 38, 73, 85), filling, "tube", 7)
     pen.box((33, 50, 67, 74), PAPER, "sheet", 3)

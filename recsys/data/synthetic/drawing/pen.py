@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +19,16 @@ RESOLUTION: Final = 768
 """Pixels a side while drawing: three times what is kept, which smooths the edges."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What tells a product from others of its kind: two colours, a pattern and what it is made of."""
+
+    main: Colour
+    accent: Colour
+    pattern: str
+    material: str
+
+
 class Pen:
     """Draws one product.
 
@@ -26,18 +37,17 @@ class Pen:
     "flat", "sheet" (a lit surface), "tube" (a standing cylinder) or "ball".
 
     Args:
-        main: The product's colour.
-        accent: A second colour that goes with it.
-        pattern: Name of its pattern.
+        look: The product's colours, pattern and material.
         draw: Source of the small differences between products of a kind.
     """
 
-    def __init__(self, main: Colour, accent: Colour, pattern: str, draw: np.random.Generator) -> None:
-        self.main = main
-        self.accent = accent
+    def __init__(self, look: Look, draw: np.random.Generator) -> None:
+        self.main = look.main
+        self.accent = look.accent
+        self.material = look.material
         self.layer = Image.new("RGBA", (RESOLUTION, RESOLUTION))
         self._draw = draw
-        self._pattern = pattern_mask(pattern, RESOLUTION)
+        self._pattern = pattern_mask(look.pattern, RESOLUTION)
         self._flip = bool(draw.random() < 0.5)
         self._scale = draw.uniform(0.9, 1.0)
 

@@ -18,7 +18,6 @@ BRASS: Final = (206, 166, 92)
 LEAF: Final = (74, 142, 84)
 DEEP_LEAF: Final = (44, 104, 66)
 PAPER: Final = (246, 242, 232)
-CLAY: Final = (190, 104, 72)
 WHITE: Final = (250, 250, 250)
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from recsys.cli.options import At, Device, DeviceName, Json, check_id, unix_seconds
 from recsys.cli.output import messages, print_json, results, table
 from recsys.errors import BadUse
-from recsys.schema import DEVICES, UNKNOWN, Degraded
+from recsys.schema import UNKNOWN, Degraded
 from recsys.settings import get_settings
 
 
@@ -49,30 +49,24 @@ def ask(user: int, device: Device | None = None, at: str | None = None, top: int
     """
     from recsys.local.cards import ItemCards
     from recsys.local.services import require_ready, supervisor
-    from recsys.local.triton_client import infer
+    from recsys.serving.client import RecommendClient
 
     settings = get_settings()
     limit = settings.serving.returned
     if top > limit:
         raise BadUse("--top", f"{top} is more than the ensemble returns", f"Ask for {limit} at most")
     seconds = unix_seconds(at)
-    at_work = supervisor(settings)
-    address = require_ready(at_work, "triton")["http"]
-    answer = infer(
-        address,
-        user_id=user,
-        device_type=None if device is None else DEVICES[device.value],
-        timestamp=seconds,
-        timeout_s=settings.serving.request_timeout_s,
-    )
-    cards = ItemCards.load(settings.home / "releases" / str(at_work.release))
+    address = require_ready(supervisor(settings), "triton")["grpc"]
+    with RecommendClient(address, settings.serving.request_timeout_s) as client:
+        [answer] = client.recommend([user], device and device.value, seconds, top)
+    cards = ItemCards.load(settings.home / "releases" / str(answer.release))
     return {
         "user_id": user,
-        "release": at_work.release,
+        "release": answer.release,
         "degraded": answer.degraded,
         "items": [
             {"item_id": item, **cards.describe(item), "score": score}
-            for item, score in list(zip(answer.item_ids, answer.scores, strict=True))[:top]
+            for item, score in zip(answer.ids, answer.scores, strict=True)
         ],
     }
 

@@ -33,6 +33,11 @@ BAD = [
     (["event", "--user", "1"], 2, "--item"),
     (["event", "--user", "1", "--item", str(2**64)], 2, "--item: 18446744073709551616 does not fit"),
     (["event", "--user", "1", "--item", "2"], 1, "Valkey: does not answer (stopped)"),
+    (
+        ["event", "--user", "1", "--item", "2", "--type", "stare"],
+        2,
+        "event's event_type: 'stare'. Use one of",
+    ),
     (["up"], 1, "no release yet. Make one with `recsys pipeline run full --data DIR`"),
     (["evaluate"], 1, "no release yet"),
     (["pipeline", "run", "full"], 2, "--data"),

@@ -16,7 +16,7 @@ ANY_PORT = ServingSettings(http_port=0, grpc_port=0, metrics_port=0)
 LOG = """\
 I1122 04:05:06.000001 1 server.cc:100] "fine"
 E1122 04:05:06.712345 1 model_lifecycle.cc:642] "failed to load 'dlrm_ranking' version 4: Internal: BadData: \
-/r/4/dlrm.onnx: cannot be loaded (no such file). Export the model again\\n\\nAt:\\n  /a/onnx_model.py(45): load\\n"
+/r/4/dlrm.onnx: cannot be loaded (no such file). Export the model again\\n\\nAt:\\n  /a.py(45): load\\n"
 E1122 04:05:07.000000 1 model_repository_manager.cc:703] "Invalid argument: ensemble 'ensemble_model' depends"
 """
 

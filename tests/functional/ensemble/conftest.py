@@ -1,0 +1,23 @@
+"""A running system for tests that only ask, and one for each test that breaks something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from factories.shop_server import Shop, open_shop
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Shared; what a test writes to Valkey it takes away again."""
+    with open_shop(tmp_path_factory.mktemp("shop")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_shop(tmp_path: Path) -> Iterator[Shop]:
+    """The test's own."""
+    with open_shop(tmp_path) as running:
+        yield running

@@ -11,6 +11,7 @@ import redis
 from recsys.errors import BadUse
 from recsys.serving.graph import ENSEMBLE_INPUTS, MODELS, Model
 from recsys.serving.stage import Arrays, Stage, load_stage
+from recsys.serving.store import Store
 from recsys.serving.tensors import TENSORS
 from recsys.settings import Settings
 
@@ -29,10 +30,11 @@ class Chain:
 
     def __init__(self, artefacts_dir: Path, settings: Settings, client: redis.Redis | None = None) -> None:
         self._settings = settings.serving
+        store = None if client is None else Store(client, settings.seen)
         self._stages: list[tuple[Model, Stage]] = []
         for model in MODELS:
             parameters = {name: str(getattr(settings.serving, name)) for name in model.parameters}
-            self._stages.append((model, load_stage(model, artefacts_dir, parameters, client)))
+            self._stages.append((model, load_stage(model, artefacts_dir, parameters, store)))
 
     def run(
         self, inputs: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray] | None = None

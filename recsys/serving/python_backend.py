@@ -20,7 +20,7 @@ from recsys.serving.stage import Arrays, Stage, load_stage
 from recsys.serving.tensors import TENSORS
 
 if TYPE_CHECKING:
-    import redis
+    from recsys.serving.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        client = _client() if self._model.store else None
-        self._stage = load_stage(self._model, artefacts, parameters, client)
+        store = _store() if self._model.store else None
+        self._stage = load_stage(self._model, artefacts, parameters, store)
         self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not look through it again
@@ -101,12 +101,12 @@ def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outco
     return [{name: part[i] for name, part in parts.items()} for i in range(len(requests))]
 
 
-def _client() -> redis.Redis:
+def _store() -> Store:
     # Imported here: eleven of the fourteen processes need neither the settings' library nor Valkey's.
+    from recsys.serving.store import Store
     from recsys.settings import get_settings
-    from recsys.valkey import connect
 
-    return connect(get_settings().valkey)
+    return Store.open(get_settings())
 
 
 def _run(model: Model, stage: Stage, inputs: Arrays) -> Outcome:

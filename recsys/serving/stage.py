@@ -12,7 +12,7 @@ import numpy as np
 from recsys.serving.graph import Model
 
 if TYPE_CHECKING:  # most stages never ask Valkey
-    import redis
+    from recsys.serving.store import Store
 
 Arrays = dict[str, np.ndarray]
 """Named arrays whose first dimension is the batch."""
@@ -34,7 +34,7 @@ class Stage(Protocol):
 
 
 def load_stage(
-    model: Model, artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None = None
+    model: Model, artefacts: Path, parameters: Mapping[str, str], store: Store | None = None
 ) -> Stage:
     """Load the stage of a model.
 
@@ -42,12 +42,12 @@ def load_stage(
         model: Which one.
         artefacts: Folder of one release.
         parameters: The model's own parameters, as text.
-        client: Client of Valkey for the stages that ask it; without one they answer from their fallback.
+        store: Valkey, for the stages that ask it; without it they answer from their fallback.
 
     Raises:
         RecsysError: An artefact is missing or damaged.
     """
     module = import_module(f"recsys.serving.stages.{model.name}")
-    asked = (client,) if model.store else ()
+    asked = (store,) if model.store else ()
     stage: Stage = module.load(artefacts, parameters, *asked)
     return stage

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import redis
 
 from recsys.features.online_store import ItemFeatureReader
 from recsys.schema import ITEM_RAW, UNKNOWN, Degraded
 from recsys.serving.catalogue import Catalogue
 from recsys.serving.item_cache import ItemCache
 from recsys.serving.stage import Arrays
+from recsys.serving.store import Store
 
 _PAD_PRICE: Final = 0.0  # a pad is masked later; its price must only have a logarithm of price + 1
 
@@ -59,7 +59,7 @@ class FeastItemLookup:
         self._cache.close()
 
 
-def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None) -> FeastItemLookup:
+def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) -> FeastItemLookup:
     """Load the release's item values and start refreshing them from Feast.
 
     Raises:
@@ -67,7 +67,7 @@ def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | N
     """
     catalogue = Catalogue.load(artefacts)
     columns = catalogue.features(artefacts)
-    cache = ItemCache(columns, None if client is None else ItemFeatureReader(client))
-    if client is not None:
+    cache = ItemCache(columns, None if store is None else ItemFeatureReader(store.client))
+    if store is not None:
         cache.start(float(parameters["item_refresh_s"]))
     return FeastItemLookup(catalogue, cache)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import redis
 
 from recsys.errors import BadData, Unavailable
 from recsys.features.online_store import UserFeatureReader, UserFeatures
 from recsys.schema import DEFAULTS_FILE, UNKNOWN, Degraded
 from recsys.serving.breaker import Breaker
 from recsys.serving.stage import Arrays
+from recsys.serving.store import Store
 
 
 class FeastUserLookup:
@@ -67,7 +67,7 @@ class FeastUserLookup:
         return self._breaker.call(self._reader.read, users)
 
 
-def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None) -> FeastUserLookup:
+def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) -> FeastUserLookup:
     """Load the mean age of the release's training rows.
 
     Raises:
@@ -79,4 +79,4 @@ def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | N
         mean_age = float(json.loads(path.read_text(encoding="utf-8"))["mean_age"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadData(str(path), f"has no mean_age ({error})", "Build the release again") from error
-    return FeastUserLookup(mean_age, None if client is None else UserFeatureReader(client))
+    return FeastUserLookup(mean_age, None if store is None else UserFeatureReader(store.client))

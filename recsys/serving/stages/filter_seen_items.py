@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import redis
 
 from recsys.errors import Unavailable
 from recsys.online.seen import SeenFilter
@@ -15,7 +14,7 @@ from recsys.schema import NO_ITEM, Degraded
 from recsys.serving.breaker import Breaker
 from recsys.serving.catalogue import Catalogue, Popularity
 from recsys.serving.stage import Arrays
-from recsys.settings import get_settings
+from recsys.serving.store import Store
 
 _FILL: Final = 1_000
 """Popular items looked through for a user who has seen nearly all candidates: a bound, not a promise."""
@@ -109,7 +108,7 @@ class FilterSeenItems:
             scores[row, there : there + len(extra)] = lowest - 1 - np.arange(len(extra))
 
 
-def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | None) -> FilterSeenItems:
+def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) -> FilterSeenItems:
     """Load the shop's ids and the items' popularity.
 
     Raises:
@@ -119,7 +118,7 @@ def load(artefacts: Path, parameters: Mapping[str, str], client: redis.Redis | N
     return FilterSeenItems(
         catalogue,
         Popularity.load(artefacts, items=len(catalogue.item_ids)),
-        None if client is None else SeenFilter(client, get_settings().seen),
+        None if store is None else SeenFilter(store.client, store.seen),
         ranked=int(parameters["ranked"]),
         returned=int(parameters["returned"]),
     )

@@ -11,17 +11,19 @@ def train_ranking(
     workflows: Input[Model],
     tables: Input[Dataset],
     data: Input[Dataset],
+    towers: Input[Model],
     recipe: dict,
     ranker: Output[Model],
     metrics: Output[Metrics],
 ) -> None:
-    """Trains DLRM and exports it.
+    """Trains DLRM on top of the towers and exports it.
 
     Args:
         rows: The raw training rows.
         workflows: The fitted NVTabular workflows.
         tables: Image and text embeddings of the items.
         data: The validated data set, for its catalogue.
+        towers: The exported towers, from whose embeddings and candidates it learns.
         recipe: Settings of the training.
         ranker: Files of the release: DLRM as ONNX and as SavedModel.
         metrics: Of the last epoch.
@@ -43,7 +45,7 @@ def train_ranking(
     catalogue = Catalogue.build(ShopData.open(data.path).items, fitted, embeddings.image, embeddings.text)
     frame = pd.read_parquet(Path(rows.path) / "rows.parquet")
     report(f"training on {len(frame):,} rows")
-    trained = dlrm.train(frame, catalogue, fitted, settings_of(recipe).training, report)
+    trained = dlrm.train(frame, catalogue, fitted, settings_of(recipe).training, report, Path(towers.path))
     report("exporting")
     export.export_ranker(trained, Path(ranker.path))
     for name, value in trained.history[-1].items():

@@ -52,7 +52,7 @@ def full_training(
     tables = on_cpu(encode_items(data=clean, recipe=recipe)).outputs["tables"]
     examples = {"rows": made["rows"], "workflows": made["workflows"], "tables": tables, "data": clean}
     towers = on_gpu(train_retrieval(recipe=recipe, **examples)).outputs["towers"]
-    ranker = on_gpu(train_ranking(recipe=recipe, **examples)).outputs["ranker"]
+    ranker = on_gpu(train_ranking(recipe=recipe, towers=towers, **examples)).outputs["ranker"]
     parts = {"data": clean, "serving": made["serving"], "tables": tables, "towers": towers}
     index = on_cpu(build_index(**parts)).outputs["index"]
     release = on_cpu(assemble_release(ranker=ranker, index=index, **parts)).outputs["release"]

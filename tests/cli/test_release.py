@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recsys.release.manifest import DataWindow, Verdict
+from recsys.release.store import ReleaseStore
+
+
+@pytest.fixture
+def store(home: Path) -> ReleaseStore:
+    return ReleaseStore(home / "releases")
+
+
+def publish(store: ReleaseStore, content: str, parent: int | None = None, passed: bool = True) -> int:
+    staging = store.root.parent / "staging"
+    staging.mkdir(parents=True, exist_ok=True)
+    (staging / "model").write_text(content)
+    return store.publish(
+        staging,
+        data=DataWindow(fingerprint=content, days=(0, 1, 8)),
+        metrics={"chain": {"hit@10": 0.5}},
+        gate=Verdict(passed=passed, reason="" if passed else "hit@10 fell to 0.1"),
+        parent=parent,
+    )
+
+
+def test_an_empty_home_has_no_releases(run) -> None:
+    assert json.loads(run("release", "list", "--json").out) == {"current": None, "releases": []}
+
+
+def test_list_marks_what_is_served_and_tells_what_was_refused(run, store: ReleaseStore) -> None:
+    store.set_current(publish(store, "a"))
+    publish(store, "b", passed=False)
+    lines = run("release", "list").out.splitlines()
+    assert lines[2].startswith("1 *")
+    assert lines[2].split()[-1] == "passed"
+    assert "0–8" in lines[2]
+    assert lines[3].startswith("2 ")
+    assert lines[3].rstrip().endswith("refused: hit@10 fell to 0.1")
+
+
+def test_list_json_holds_gate_and_metrics(run, store: ReleaseStore) -> None:
+    publish(store, "a", passed=False)
+    [entry] = json.loads(run("release", "list", "--json").out)["releases"]
+    assert entry["gate"] == {"passed": False, "reason": "hit@10 fell to 0.1"}
+    assert entry["metrics"] == {"chain": {"hit@10": 0.5}}
+
+
+def test_show_names_the_files(run, store: ReleaseStore) -> None:
+    publish(store, "a")
+    assert "model" in run("release", "show", "1").out
+    assert json.loads(run("release", "show", "1", "--json").out)["files"]["model"]["size"] == 1
+
+
+def test_promote_makes_a_release_current(run, store: ReleaseStore) -> None:
+    publish(store, "a")
+    publish(store, "b")
+    assert run("release", "promote", "2").code == 0
+    assert store.current() == 2
+
+
+def test_a_refused_release_is_not_promoted(run, store: ReleaseStore) -> None:
+    store.set_current(publish(store, "a"))
+    publish(store, "b", passed=False)
+    outcome = run("release", "promote", "2")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "refused by its gate: hit@10 fell to 0.1" in outcome.err
+    assert store.current() == 1
+
+
+def test_a_damaged_release_is_not_promoted(run, store: ReleaseStore) -> None:
+    store.set_current(publish(store, "a"))
+    publish(store, "b")
+    damaged = store.root / "2" / "model"
+    damaged.chmod(0o644)
+    damaged.write_text("c")
+    outcome = run("release", "promote", "2")
+    assert outcome.code == 1
+    assert "sha256 differs from the manifest's" in outcome.err
+    assert store.current() == 1
+
+
+def test_rollback_goes_to_the_parent(run, store: ReleaseStore) -> None:
+    publish(store, "a")
+    publish(store, "b")
+    store.set_current(publish(store, "c", parent=1))
+    assert run("release", "rollback").code == 0
+    assert store.current() == 1
+
+
+def test_rollback_without_parent_goes_to_the_one_before_that_passed(run, store: ReleaseStore) -> None:
+    publish(store, "a")
+    publish(store, "b", passed=False)
+    store.set_current(publish(store, "c"))
+    assert run("release", "rollback").code == 0
+    assert store.current() == 1
+
+
+def test_nothing_lies_before_the_first(run, store: ReleaseStore) -> None:
+    store.set_current(publish(store, "a"))
+    outcome = run("release", "rollback")
+    assert outcome.code == 2
+    assert outcome.err == "recsys: release 1: is the first that passed its gate. Nothing lies before it\n"

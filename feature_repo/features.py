@@ -17,7 +17,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSo
 from feast.data_source import DataSource
 from feast.types import Float32, Int64
 
-from recsys.features.online_store import BEHAVIOR_VIEW, ITEM_VIEW, USER_VIEW
+from recsys.features.feast_layout import BEHAVIOR_VIEW, ITEM_VIEW, USER_VIEW
 from recsys.settings import Settings, get_settings
 
 BEHAVIOR_PUSH = "behavior_push"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
 import dask.config
+import pandas as pd
 import redis
 import yaml
 from google.protobuf.message import DecodeError
@@ -136,6 +137,22 @@ def one_line_errors(settings: Settings) -> Iterator[None]:
         raise RecsysError(
             f"Feast registry under {feast_home(settings)}", cause, "Run the full pipeline to write it again."
         ) from error
+
+
+def check_columns(thing: str, frame: pd.DataFrame, needed: Sequence[str]) -> None:
+    """Looks for the columns that a call needs.
+
+    Args:
+        thing: What the frame is, for the error.
+        frame: What was given.
+        needed: Column names.
+
+    Raises:
+        BadUse: One is missing.
+    """
+    missing = [name for name in needed if name not in frame]
+    if missing:
+        raise BadUse(thing, f"no column {', '.join(missing)}", f"Give the columns {', '.join(needed)}.")
 
 
 @lru_cache(maxsize=4)

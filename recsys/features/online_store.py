@@ -1,42 +1,44 @@
 """Feast's online store, read at serving time without the Feast SDK.
 
 Importing `feast` costs seconds, and a serving process needs nothing else of it. These readers speak the
-layout that Feast's Redis online store writes (docs.feast.dev, "Online store format"); a property test holds
-them equal to the SDK:
-
-* one hash an entity, at key `entity key` + `project`, where the entity key is, in serialisation version 3,
-  `<I` number of join keys, then per join key `<I` type STRING, `<I` length, name, then per value `<I` type,
-  `<I` length, the value (an int64 as `<q`);
-* per feature a field named by the four little-endian bytes of murmur3-32(`view:feature`);
-* its value a serialised protobuf `feast.types.Value`: one tag byte and a scalar.
+layout that its Redis online store writes (`recsys.features.feast_layout`); a property test holds them equal
+to the SDK.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import mmh3
 import numpy as np
 import redis
 from numpy.typing import ArrayLike, NDArray
 
+from recsys.features.feast_layout import (
+    BEHAVIOR_VIEW,
+    ITEM_VIEW,
+    PROJECT,
+    USER_VIEW,
+    decode_value,
+    entity_key,
+    entity_key_prefix,
+    field_name,
+)
 from recsys.schema import UNKNOWN
 from recsys.valkey import unavailable
 
-PROJECT: Final = "recsys"
-ENTITY_KEY_VERSION: Final = 3
-USER_VIEW: Final = "user_features"
-BEHAVIOR_VIEW: Final = "user_behavior_features"
-ITEM_VIEW: Final = "item_features"
-
-_STRING, _INT64 = 2, 4  # feast.types.ValueType
-# Tag bytes of feast.types.Value: field number << 3 | wire type.
-_INT_TAGS = frozenset({0x18, 0x20})  # int32_val, int64_val: a varint
-_FLOATS = {0x29: struct.Struct("<d"), 0x35: struct.Struct("<f")}  # double_val, float_val
-_NULL = b"\x98\x01\x00"  # null_val
+__all__ = [
+    "BEHAVIOR_VIEW",
+    "ITEM_VIEW",
+    "USER_VIEW",
+    "ItemFeatureReader",
+    "ItemFeatures",
+    "UserFeatureReader",
+    "UserFeatures",
+    "entity_key",
+    "field_name",
+]
 
 
 @dataclass(frozen=True)
@@ -160,61 +162,6 @@ class ItemFeatureReader:
         return ItemFeatures(price, l1, l2, gender, found)
 
 
-def entity_key(join_key: str, entity_id: int, project: str = PROJECT) -> bytes:
-    """Key of the hash that holds an entity's features.
-
-    Args:
-        join_key: `user_id` or `item_id`.
-        entity_id: Any int64.
-        project: Feast project.
-    """
-    return entity_key_prefix(join_key) + struct.pack("<q", entity_id) + project.encode()
-
-
-def entity_key_prefix(join_key: str) -> bytes:
-    """What the keys of one kind of entity begin with.
-
-    Args:
-        join_key: `user_id` or `item_id`.
-    """
-    name = join_key.encode()
-    return struct.pack("<III", 1, _STRING, len(name)) + name + struct.pack("<II", _INT64, 8)
-
-
-def field_name(view: str, feature: str) -> bytes:
-    """Name of the hash field that holds one feature of a view.
-
-    Args:
-        view: Feature view.
-        feature: Feature of that view.
-    """
-    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
-
-
-def decode_value(value: bytes) -> int | float | None:
-    """Reads a serialised `feast.types.Value` that holds a number.
-
-    Args:
-        value: The bytes as stored.
-
-    Returns:
-        The number; None for Feast's two forms of null.
-
-    Raises:
-        ValueError: It is not a number, or not one whole protobuf value.
-    """
-    if not value or value == _NULL:
-        return None
-    if value[0] in _INT_TAGS:
-        return _decode_varint(value)
-    if value[0] in _FLOATS:
-        try:
-            return float(_FLOATS[value[0]].unpack(value[1:])[0])
-        except struct.error as error:
-            raise ValueError(str(error)) from error
-    raise ValueError(f"tag {value[0]:#x} is not a number's")
-
-
 class _Hashes:
     """Columns of numbers out of the hashes of one kind of entity."""
 
@@ -276,14 +223,3 @@ class _Hashes:
         except ValueError:
             self.malformed += 1
             return None
-
-
-def _decode_varint(value: bytes) -> int:
-    """The int64 after the tag byte: seven bits a byte, lowest first, two's complement."""
-    if len(value) == 2 and value[1] < 0x80:
-        return value[1]
-    if not 2 <= len(value) <= 11 or value[-1] >= 0x80 or any(byte < 0x80 for byte in value[1:-1]):
-        raise ValueError("not one whole varint")
-    number = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(value[1:]))
-    number &= 0xFFFF_FFFF_FFFF_FFFF
-    return number - (1 << 64) if number >> 63 else number

@@ -22,7 +22,6 @@ from recsys.features.online_store import (
     USER_VIEW,
     ItemFeatureReader,
     UserFeatureReader,
-    decode_value,
     entity_key,
     field_name,
 )
@@ -204,25 +203,6 @@ def test_a_key_of_another_type_spoils_only_its_own_row(valkey: redis.Redis) -> N
     reader = UserFeatureReader(valkey)
     assert reader.read([1, 2]).found.tolist() == [False, True]
     assert reader.malformed == 1
-
-
-@given(number=INT64)
-def test_integers_decode_as_protobuf_encodes_them(number: int) -> None:
-    assert decode_value(_int_value(number)) == number
-
-
-@given(number=st.floats(allow_nan=False))
-def test_doubles_decode_as_protobuf_encodes_them(number: float) -> None:
-    from feast.protos.feast.types.Value_pb2 import Value
-
-    assert decode_value(Value(double_val=number).SerializeToString()) == number
-
-
-def test_both_forms_of_null_are_missing() -> None:
-    from feast.protos.feast.types.Value_pb2 import Null, Value
-
-    assert decode_value(Value().SerializeToString()) is None
-    assert decode_value(Value(null_val=Null.NULL).SerializeToString()) is None
 
 
 def test_a_refused_connection_is_unavailable() -> None:

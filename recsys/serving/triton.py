@@ -5,15 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import platform
 import re
-import shutil
 import sys
 import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -23,9 +20,9 @@ from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
 from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.wheel import prepare_backends, server_folder
 from recsys.settings import Settings
 
-OLDEST_GLIBC: Final = (2, 35)
 _POLL_S: Final = 0.05
 _PROBE_TIMEOUT_S: Final = 1.0
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend keeps its tensors
@@ -63,65 +60,6 @@ class Ports:
         return {name: f"{LOOPBACK}:{getattr(self, name)}" for name in ("http", "grpc", "metrics")}
 
 
-def wheel() -> Path:
-    """Folder of `tritonserver` in the installed wheel.
-
-    Raises:
-        RecsysError: The wheel is not installed, or this machine's glibc is too old for it.
-    """
-    found = find_spec("pytriton")
-    if found is None or found.origin is None:
-        raise RecsysError("tritonserver", "the package nvidia-pytriton is not installed", "Run scripts/setup")
-    check_glibc()
-    return Path(found.origin).parent / "tritonserver"
-
-
-def check_glibc(version: str | None = None) -> None:
-    """Refuse a machine on which the server's binary cannot start.
-
-    Args:
-        version: glibc's version; this machine's when not given.
-
-    Raises:
-        RecsysError: It is older than the binary needs, or there is no glibc.
-    """
-    library, mine = platform.libc_ver() if version is None else ("glibc", version)
-    needed = ".".join(map(str, OLDEST_GLIBC))
-    numbers = tuple(int(part) for part in re.findall(r"\d+", mine)[:2])
-    if library != "glibc" or numbers < OLDEST_GLIBC:
-        raise RecsysError(
-            "tritonserver",
-            f"needs glibc {needed} or newer, this machine has {mine or 'none'}",
-            "Use Ubuntu 22.04, Debian 12 or newer",
-        )
-
-
-def prepare_backends(folder: Path) -> Path:
-    """Copy the wheel's Python backend and this Python's stub into a folder of our own.
-
-    Args:
-        folder: Made if absent; copied again when the wheel's version differs.
-
-    Returns:
-        The backend directory for `--backend-directory`.
-
-    Raises:
-        RecsysError: The wheel is missing or has no stub for this Python.
-    """
-    source = wheel()
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    stub = source / "python_backend_stubs" / python / "triton_python_backend_stub"
-    if not stub.is_file():
-        raise RecsysError("tritonserver", f"the wheel has no backend for Python {python}", "Use Python 3.11")
-    backends = folder / "backends"
-    target = backends / "python" / stub.name
-    if not target.is_file() or target.stat().st_size != stub.stat().st_size:
-        shutil.rmtree(backends, ignore_errors=True)
-        shutil.copytree(source / "backends", backends)
-        shutil.copy(stub, target)
-    return backends
-
-
 def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
     """The command line of a server on the loopback address.
 
@@ -153,7 +91,7 @@ def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
         "metrics-port": ports.metrics,
         "log-verbose": "0",
     }
-    server = wheel() / "bin" / "tritonserver"
+    server = server_folder() / "bin" / "tritonserver"
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [str(server), "--disable-auto-complete-config", *flags]
 
@@ -164,7 +102,7 @@ def environment(settings: Settings) -> dict[str, str]:
     Args:
         settings: How the stages reach Valkey and what the seen filter is like.
     """
-    libraries = [sysconfig.get_config_var("LIBDIR"), wheel().parent.parent / "nvidia_pytriton.libs"]
+    libraries = [sysconfig.get_config_var("LIBDIR"), server_folder().parent.parent / "nvidia_pytriton.libs"]
     library_path = [str(path) for path in libraries] + os.environ.get("LD_LIBRARY_PATH", "").split(":")
     # The stub is an embedded Python: it finds packages by PYTHONPATH, and no .pth file is read there.
     packages = [str(Path(recsys.__file__).parent.parent), sysconfig.get_path("purelib")]

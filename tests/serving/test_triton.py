@@ -1,4 +1,4 @@
-"""Starting Triton: ports, glibc, backends, and one line out of its log."""
+"""Starting Triton: ports, settings, and one line out of its log."""
 
 from __future__ import annotations
 
@@ -36,27 +36,6 @@ def test_a_taken_port_is_named_with_its_setting(service: str) -> None:
         serving = ANY_PORT.model_copy(update={f"{service}_port": port})
         with pytest.raises(RecsysError, match=rf"port {port} .*RECSYS_SERVING__{service.upper()}_PORT"):
             triton.Ports.choose(Settings(serving=serving))
-
-
-@pytest.mark.parametrize("version", ["2.31", "2.34", "1.99", ""])
-def test_an_old_glibc_is_refused(version: str) -> None:
-    with pytest.raises(RecsysError, match=r"needs glibc 2\.35 or newer, this machine has"):
-        triton.check_glibc(version)
-
-
-@pytest.mark.parametrize("version", ["2.35", "2.36", "2.100", "3.0"])
-def test_a_new_glibc_will_do(version: str) -> None:
-    triton.check_glibc(version)
-
-
-def test_backends_are_our_own_copy_with_the_stub(tmp_path: Path) -> None:
-    backends = triton.prepare_backends(tmp_path)
-    stub = backends / "python" / "triton_python_backend_stub"
-    assert stub.stat().st_mode & 0o100
-    assert (backends / "python" / "libtriton_python.so").is_file()
-    stub.write_bytes(b"damaged")
-    triton.prepare_backends(tmp_path)
-    assert stub.stat().st_size > 100_000
 
 
 def test_the_server_listens_here_only_and_loads_when_told(tmp_path: Path) -> None:

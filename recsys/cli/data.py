@@ -9,7 +9,7 @@ import typer
 
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
-from recsys.cli.steps import Steps
+from recsys.cli.steps import Steps, told
 
 app = typer.Typer(help="Make, import and look at data sets.", no_args_is_help=True)
 
@@ -22,17 +22,26 @@ def generate(
     *,
     out: Out,
     users: Annotated[int, typer.Option(min=1)] = 5_000,
-    items: Annotated[int, typer.Option(min=1)] = 1_000,
-    rows: Annotated[int, typer.Option(min=1, help="Interactions in all.")] = 200_000,
+    items: Annotated[int, typer.Option(min=1)] = 700,
+    rows: Annotated[int, typer.Option(min=1, help="Interactions in all.")] = 120_000,
     days: Annotated[int, typer.Option(min=1)] = 14,
-    seed: int = 42,
+    seed: int = 7,
     images: Annotated[bool, typer.Option(help="Draw a picture of every item.")] = True,
 ) -> None:
     """Make a synthetic shop: catalogue, pictures, personas and interactions."""
     from recsys.data.synthetic import generate as make
 
-    with Steps().step("Synthetic shop"):
-        make(out, users=users, items=items, rows=rows, days=days, seed=seed, images=images)
+    with Steps().step("Synthetic shop") as note:
+        make(
+            out,
+            users=users,
+            items=items,
+            rows=rows,
+            days=days,
+            seed=seed,
+            images=images,
+            progress=lambda what, share: note(told(what, share)),
+        )
     results.print(str(out))
 
 
@@ -42,7 +51,7 @@ def validate(source: Source, out: Out, json: Json = False) -> None:
     from recsys.data.validate import validate as check
 
     with Steps().step(f"Validate {source}") as note:
-        report = check(source, out, lambda what, share: note(f"{what} {share:.0%}"))
+        report = check(source, out, lambda what, share: note(told(what, share)))
     if json:
         print_json(report.as_dict())
         return

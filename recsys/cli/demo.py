@@ -12,7 +12,7 @@ import typer
 from recsys.cli import pipeline, recommend, services
 from recsys.cli.options import Device
 from recsys.cli.output import messages, results
-from recsys.cli.steps import Steps
+from recsys.cli.steps import Steps, told
 from recsys.schema import UNKNOWN
 from recsys.settings import get_settings
 
@@ -49,9 +49,13 @@ def demo(
     ] = None,
 ) -> None:
     """Train on a data set, start everything, and show recommendations."""
+    from recsys.release.store import ReleaseStore
+
     steps = Steps()
     source = _synthetic(steps) if data is None else data
     release = pipeline.train(source, steps)
+    # The demo shows what it just trained, also where an earlier release was served.
+    ReleaseStore(get_settings().home / "releases").set_current(release)
     services.start(steps)
     user = known_user(get_settings().home / "data")
     for who, device, at in (
@@ -86,8 +90,8 @@ def _synthetic(steps: Steps) -> Path:
 
     folder = get_settings().home / "synthetic"
     if not (folder / "meta.json").is_file():
-        with steps.step("Synthetic shop"):
-            generate(folder, users=5_000, items=1_000, rows=200_000, seed=get_settings().training.seed)
+        with steps.step("Synthetic shop") as note:
+            generate(folder, progress=lambda what, share: note(told(what, share)))
     return folder
 
 

@@ -12,7 +12,7 @@ from rich.status import Status
 
 from recsys.cli.options import DataDir, Json
 from recsys.cli.output import messages, print_json, results
-from recsys.cli.steps import Steps
+from recsys.cli.steps import Steps, told
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
@@ -23,12 +23,16 @@ app.add_typer(run, name="run")
 @run.command()
 def full(data: DataDir, json: Json = False) -> None:
     """Train everything on a data set and publish a release."""
+    from recsys.release.store import ReleaseStore
+
     release = train(data, Steps())
+    current = ReleaseStore(get_settings().home / "releases").current()
     if json:
-        print_json({"release": release})
+        print_json({"release": release, "current": current})
         return
+    serve = "recsys up" if current == release else f"recsys release promote {release}"
     results.print(
-        f"Release {release}; start it with `recsys up`, look at it with `recsys release show {release}`."
+        f"Release {release} is there; `recsys release show {release}` says more, `{serve}` serves it."
     )
 
 
@@ -67,7 +71,7 @@ def train(data: Path, steps: Steps) -> int:
     with _shown(steps) as show:
         release = run_full(data, settings.home, settings, show)
     with steps.step("Clean copy of the data") as note:
-        import_data(data, settings.home, lambda what, share: note(f"{what} {share:.0%}"))
+        import_data(data, settings.home, lambda what, share: note(told(what, share)))
     return release
 
 

@@ -17,6 +17,11 @@ Note = Callable[[str], None]
 _NOTE_EVERY_S = 10.0
 
 
+def told(text: str, share: float | None) -> str:
+    """What is being done, with the share that is done, 0 to 1, where that is known."""
+    return text if share is None else f"{text} {share:.0%}"
+
+
 class Steps:
     """Steps of one command, one line each when done.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -55,3 +56,12 @@ def test_a_folder_that_is_not_empty_is_not_written_over(run, shop: Path) -> None
     outcome = run("data", "generate", "--out", shop, "--users", 30, "--items", 40, "--rows", 1_500)
     assert outcome.code == 2
     assert str(shop) in outcome.err.splitlines()[-1]
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    from recsys.cli.data import generate as command
+    from recsys.data.synthetic import generate
+
+    ours, theirs = (inspect.signature(function).parameters for function in (command, generate))
+    for name in ("users", "items", "rows", "days", "seed", "images"):
+        assert ours[name].default == theirs[name].default

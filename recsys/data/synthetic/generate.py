@@ -54,7 +54,8 @@ def generate(
         progress: Told what is being made and the share that is done, 0 to 1.
 
     Raises:
-        BadUse: A number is below 1, there are fewer rows than 2 a day, or `out_dir` is not empty.
+        BadUse: There is no user or day, there are less than two items or than two rows a day, or
+            `out_dir` is not an empty folder.
         RecsysError: The folder cannot be written.
     """
     out_dir = Path(out_dir)
@@ -70,9 +71,9 @@ def generate(
 
 
 def _check_use(out_dir: Path, *, users: int, items: int, days: int, rows: int) -> None:
-    for name, value in {"users": users, "items": items, "days": days}.items():
-        if value < 1:
-            raise BadUse(name, f"{value} is below 1", "Give a positive number.")
+    for name, value, least in (("users", users, 1), ("items", items, 2), ("days", days, 1)):
+        if value < least:
+            raise BadUse(name, f"{value} is too few", f"Give at least {least}.")
     if rows < 2 * days:
         raise BadUse("rows", f"{rows} rows do not fill {days} days", "Give at least 2 a day.")
     if out_dir.exists() and not (out_dir.is_dir() and not any(out_dir.iterdir())):

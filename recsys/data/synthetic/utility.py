@@ -158,7 +158,7 @@ class Utility:
         near = places[rows]
         logits[rows] += np.float32(1.2) * (catalogue.style[near] == catalogue.style[last])
         logits[rows] -= np.float32(3.0) * np.abs(catalogue.tier[near] - catalogue.tier[last])
-        logits[rows] -= np.float32(1.5) * (near == last)
+        logits[rows] -= np.float32(4.0) * (near == last)
 
     def _drift(self, day: int) -> np.ndarray:
         """What a day adds to each kind: one department rises, one jumps late, one fad fades."""

@@ -65,8 +65,8 @@ def _shadow(alpha: Image.Image, stands: bool) -> Image.Image:
     distance = np.hypot(
         (x - (left + right) / 2 - 4) / (half * 1.12), (y - bottom + 3) / max(5.0, half * 0.17)
     )
-    contact = np.clip(1.1 - distance, 0, 1) ** 1.3 * 130
-    return ImageChops.lighter(drop, Image.fromarray(contact.astype(np.uint8)))
+    contact = np.clip(1.1 - distance, 0, 1) ** 1.3 * 110
+    return ImageChops.add(drop, Image.fromarray(contact.astype(np.uint8)))
 
 
 @lru_cache(maxsize=32)

@@ -16,7 +16,7 @@ import pandas as pd
 import redis
 
 from recsys.data.dataset import Dataset
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, Unavailable
 from recsys.features import feast_offline as offline
 from recsys.features.feast_layout import (
     BEHAVIOR_VIEW,
@@ -66,6 +66,8 @@ def apply(settings: Settings) -> None:
     try:
         with one_line_errors(settings):
             open_store(settings).apply(objects)
+    except Unavailable:
+        raise
     except RecsysError:
         registry = feast_home(settings) / "registry.db"
         if settings.profile != "local" or not registry.exists():

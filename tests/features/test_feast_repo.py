@@ -108,6 +108,8 @@ def test_without_valkey_it_is_unavailable(settings: Settings, dataset: Dataset) 
     away = settings.model_copy(update={"valkey": ValkeySettings(url="redis://127.0.0.1:1/0")})
     with pytest.raises(Unavailable, match="Valkey"):
         feast_repo.materialise(away, dataset)
+    with pytest.raises(Unavailable, match="Valkey"):
+        feast_repo.reset(away)
 
 
 def test_a_missing_column_is_named(settings: Settings) -> None:

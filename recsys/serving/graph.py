@@ -95,8 +95,8 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "query_tower",
-        "embeds the user",
-        inputs={name: feature(name) for name in USER_FEATURES},
+        "embeds the user in their context",
+        inputs={name: feature(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES)},
         outputs=_same("user_embedding"),
     ),
     Model(

@@ -133,7 +133,7 @@ def _models(folder: Path, rng: np.random.Generator, items: int) -> None:
     item = {name: (dtype, 1) for name, dtype in schema.ITEM_FEATURES.items()}
     embeddings = {name: (np.dtype("float32"), width) for name in schema.EMBEDDING_FEATURES}
     rows = max(items, 20) + 10  # codes of items, and of the up to 20 categories
-    _mlp(folder / schema.QUERY_TOWER_ONNX, user, "user_embedding", width=width, rng=rng, rows=rows)
+    _mlp(folder / schema.QUERY_TOWER_ONNX, user | context, "user_embedding", width=width, rng=rng, rows=rows)
     _mlp(
         folder / schema.CANDIDATE_TOWER_ONNX,
         item | embeddings,

@@ -48,7 +48,7 @@ def test_the_contract_of_the_ensemble() -> None:
 
 
 def test_the_models_read_what_their_exports_read() -> None:
-    assert set(model("query_tower").inputs) == set(schema.USER_FEATURES)
+    assert set(model("query_tower").inputs) == {*schema.USER_FEATURES, *schema.CONTEXT_FEATURES}
     assert set(model("dlrm_ranking").inputs) == {
         *schema.USER_FEATURES,
         *schema.CONTEXT_FEATURES,

@@ -12,14 +12,13 @@ from recsys import schema
 from recsys.errors import BadData
 from recsys.serving.onnx_model import OnnxModel
 
-KNOWN = tuple(schema.USER_FEATURES)
+PORTS = schema.USER_FEATURES | schema.CONTEXT_FEATURES
+KNOWN = tuple(PORTS)
 
 
 def test_rows_are_scored_alike_alone_and_together(release: Path) -> None:
     model = OnnxModel(release / schema.QUERY_TOWER_ONNX, "user_embedding", KNOWN)
-    columns = {
-        name: np.arange(64).reshape(-1, 1).astype(dtype) % 7 for name, dtype in schema.USER_FEATURES.items()
-    }
+    columns = {name: np.arange(64).reshape(-1, 1).astype(dtype) % 7 for name, dtype in PORTS.items()}
     together = model.run(columns)
     assert together.shape == (64, schema.EMBEDDING_DIM)
     assert together.dtype == np.float32

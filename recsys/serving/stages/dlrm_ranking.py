@@ -15,6 +15,9 @@ from recsys.serving.onnx_model import OnnxModel
 from recsys.serving.stage import Arrays
 
 _log = logging.getLogger(__name__)
+_CACHED_ROWS: Final = 512
+"""Rows a run: what one thread's caches hold. 64 users at once took four times as long as one by one."""
+
 _INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES)
 
 
@@ -38,15 +41,21 @@ class DlrmRanking:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling
             answers with retrieval's order. A pad's score means nothing.
         """
-        shape = inputs["item_id"].shape
-        rows = shape[0] * shape[1]
-        columns = {name: inputs[name].reshape(rows, -1) for name in self.model.inputs}
+        users, items = inputs["item_id"].shape
+        step = max(1, _CACHED_ROWS // items)
         try:
-            score = self.model.run(columns).reshape(shape)
+            parts = [self._score(inputs, slice(start, start + step)) for start in range(0, users, step)]
         except Exception:  # noqa: BLE001 - whatever it raises, retrieval's order beats an error
             _log.exception("ranker failed")
-            score = np.full(shape, np.nan, np.float32)
-        return {"score": score}
+            return {"score": np.full((users, items), np.nan, np.float32)}
+        return {"score": np.concatenate(parts)}
+
+    def _score(self, inputs: Arrays, users: slice) -> np.ndarray:
+        """Scores [b, K] of some of the users."""
+        shape = inputs["item_id"][users].shape
+        rows = shape[0] * shape[1]
+        columns = {name: inputs[name][users].reshape(rows, -1) for name in self.model.inputs}
+        return self.model.run(columns).reshape(shape)
 
 
 def load(artefacts: Path, parameters: Mapping[str, str]) -> DlrmRanking:

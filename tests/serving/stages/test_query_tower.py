@@ -12,7 +12,8 @@ from recsys import schema
 from recsys.errors import BadData
 from recsys.serving.stages.query_tower import load
 
-INPUTS = {name: np.full((2, 1), 3).astype(dtype) for name, dtype in schema.USER_FEATURES.items()}
+PORTS = schema.USER_FEATURES | schema.CONTEXT_FEATURES
+INPUTS = {name: np.full((2, 1), 3).astype(dtype) for name, dtype in PORTS.items()}
 
 
 def test_an_embedding_for_each_user(release: Path) -> None:

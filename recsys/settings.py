@@ -105,6 +105,25 @@ class PopularitySettings(BaseModel):
     size: int = Field(1_000, ge=1, description="items kept a list")
 
 
+class RankingSettings(FitSettings):
+    """The DLRM."""
+
+    epochs: int = Field(1, ge=1)
+    steps_per_epoch: int = Field(700, ge=1, description="the batch is chosen to give at least as many")
+    learning_rate: float = Field(0.002, gt=0, description="peak; see recsys.models.recipe.learning_rate")
+    bottom: tuple[int, ...] = Field((128,), description="hidden layers over the numbers and embeddings")
+    top: tuple[int, ...] = Field((128, 64), description="hidden layers over the interactions")
+    negatives: int = Field(15, ge=1, description="items that each click is ranked against")
+    retrieved_share: float = Field(0.8, ge=0, le=1, description="of them, drawn as retrieval would show them")
+    popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
+    validation_rows: int = Field(1_000, ge=0)
+
+    @property
+    def uniform_share(self) -> float:
+        """What is left: drawn from the whole catalogue alike."""
+        return 1 - self.retrieved_share - self.popular_share
+
+
 class TrainingSettings(BaseModel):
     """The training recipe; the defaults are what the repository's results were measured with."""
 
@@ -114,6 +133,7 @@ class TrainingSettings(BaseModel):
     validation_share: float = Field(0.1, ge=0, lt=1, description="of the last day's clicks, not trained on")
     validation_rows: int = Field(4_000, ge=0, description="of them at most")
     retrieval: RetrievalSettings = RetrievalSettings()
+    ranking: RankingSettings = RankingSettings()
 
 
 class EncoderSettings(BaseModel):

@@ -116,11 +116,16 @@ class SeenFilter:
         now = self._now_ms()
         current = now // self._rotation_ms
         filters = [form.key(user_id, current - age) for form in self._forms() for age in (0, 1, -1)]
-        with answering():
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.set(keys.forgotten(user_id), now if at_ms is None else at_ms)
+        moment, tombstone = now if at_ms is None else at_ms, keys.forgotten(user_id)
+
+        def bury(pipeline: redis.client.Pipeline) -> None:
+            before = int(pipeline.get(tombstone) or -1)
+            pipeline.multi()
+            pipeline.set(tombstone, max(before, moment))
             pipeline.delete(*filters)
-            pipeline.execute()
+
+        with answering():
+            self._client.transaction(bury, tombstone)
 
     def _forms(self) -> tuple[SeenForm, SeenForm]:
         # Both generations together stay within the error rate, so each may use half of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from recsys.errors import BadUse
+from recsys.errors import RecsysError
 from recsys.release.digest import tree_sha256
 
 _STAMP = "data.sha256"
@@ -42,9 +42,9 @@ def imported(home: Path) -> Path:
     """Folder of the clean copy.
 
     Raises:
-        BadUse: Nothing was imported yet.
+        RecsysError: Nothing was imported yet.
     """
     copy = home / "data"
     if not copy.is_dir():
-        raise BadUse(str(copy), "no data yet", "Run `recsys pipeline run full --data DIR` first")
+        raise RecsysError(str(copy), "no data yet", "Run `recsys pipeline run full --data DIR` first")
     return copy

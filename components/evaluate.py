@@ -1,6 +1,6 @@
 """What the release would recommend, measured on days it has not seen."""
 
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Output, component
+from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output, component
 
 from components.image import TRAINING_IMAGE
 
@@ -13,6 +13,7 @@ def evaluate(
     widths: dict,
     evaluation: Output[Artifact],
     metrics: Output[Metrics],
+    page: Output[HTML],
 ) -> None:
     """Runs retrieval, the whole chain and the baselines on the validation days.
 
@@ -23,11 +24,13 @@ def evaluate(
         widths: Settings of the served chain.
         evaluation: `evaluation.json`, as `recsys evaluate --json` prints it.
         metrics: Its main numbers.
+        page: Its numbers beside the baselines'.
     """
     import json
     from pathlib import Path
 
     from recsys.models.evaluate import evaluate as evaluate_release
+    from recsys.release.report import evaluation_page
 
     from recsys.data.dataset import Dataset as ShopData
     from recsys.kubeflow.events import report
@@ -37,6 +40,7 @@ def evaluate(
     found = evaluate_release(Path(release.path), ShopData.open(data.path), settings, report)
     Path(evaluation.path).mkdir(parents=True)
     Path(evaluation.path, "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+    Path(page.path).write_text(evaluation_page(found), encoding="utf-8")
     for part in ("retrieval", "chain", "ranker"):
         for name, value in found[part].items():
             metrics.log_metric(f"{part}.{name}", value)

@@ -23,11 +23,11 @@ def gate(evaluation: Input[Artifact], floors: dict, page: Output[HTML]) -> str:
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
     from recsys.release.gate import judge
-    from recsys.release.gate import page as page_of
+    from recsys.release.report import gate_page
 
     metrics = json.loads(Path(evaluation.path, "evaluation.json").read_text())
     settings = settings_of({"gate": floors}).gate
-    Path(page.path).write_text(page_of(metrics, settings), encoding="utf-8")
+    Path(page.path).write_text(gate_page(metrics, settings), encoding="utf-8")
     verdict = judge(metrics, settings)
     report("passed" if verdict.passed else f"refused: {verdict.reason}", 1.0)
     return verdict.reason

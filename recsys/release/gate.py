@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from recsys.release.manifest import Verdict
@@ -73,23 +72,6 @@ def judge(metrics: Mapping[str, Any], settings: GateSettings) -> Verdict:
     """
     failed = [str(check) for check in checks(metrics, settings) if not check.passed]
     return Verdict(passed=not failed, reason="; ".join(failed))
-
-
-def page(metrics: Mapping[str, Any], settings: GateSettings) -> str:
-    """The checks as a self-contained HTML page."""
-    verdict = judge(metrics, settings)
-    rows = "".join(
-        f"<tr><td>{'pass' if check.passed else 'FAIL'}</td><td>{escape(check.rule.metric)}</td>"
-        f"<td>{check.value:.4f}</td><td>{check.floor:.4f}</td></tr>"
-        for check in checks(metrics, settings)
-    )
-    said = "Passed" if verdict.passed else f"Refused: {escape(verdict.reason)}"
-    return (
-        "<!doctype html><meta charset='utf-8'><title>Gate</title>"
-        "<style>body{font:14px sans-serif}td,th{padding:4px 12px;text-align:left}</style>"
-        f"<h1>Gate</h1><p>{said}</p>"
-        f"<table><tr><th></th><th>metric</th><th>value</th><th>at least</th></tr>{rows}</table>"
-    )
 
 
 def _check(rule: Rule, metrics: Mapping[str, Any]) -> Check:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.release.gate import judge, page
+from recsys.release.gate import judge
 from recsys.settings import GateSettings
 
 GOOD: dict[str, Any] = {
@@ -67,10 +67,3 @@ def test_every_failure_is_named_in_one_line() -> None:
 def test_floor_itself_passes_and_less_does_not(value: float, floor: float) -> None:
     verdict = judge(_with("ranker.auc", value), GateSettings(ranker_auc=floor))
     assert verdict.passed == (value >= floor)
-
-
-def test_page_shows_verdict_and_escapes() -> None:
-    assert "Passed" in page(GOOD, GateSettings())
-    refused = page(_with("ranker.auc", 0.1), GateSettings())
-    assert "Refused: ranker.auc 0.1000" in refused
-    assert "<td>FAIL</td><td>ranker.auc</td>" in refused

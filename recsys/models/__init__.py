@@ -1,1 +1,1 @@
-"""The two models, their training, export and evaluation; they need TensorFlow, so serving never imports it."""
+"""The two models: training, export and evaluation; they need TensorFlow, so serving never imports this."""

@@ -28,8 +28,9 @@ def columns(workflows: Workflows, names: Iterable[str], embeddings_as: Tags = Ta
     """
     known = {column.name: column for column in workflows.full.output_schema}
     for name in schema.EMBEDDING_FEATURES:
-        tags = [Tags.ITEM, embeddings_as]
-        known[name] = ColumnSchema(name, dtype=np.float32, dims=(None, schema.EMBEDDING_DIM), tags=tags)
+        # As a number it must not look like a list, which Merlin would give a third axis.
+        dims = (None, schema.EMBEDDING_DIM) if embeddings_as is Tags.EMBEDDING else None
+        known[name] = ColumnSchema(name, dtype=np.float32, dims=dims, tags=[Tags.ITEM, embeddings_as])
     return Schema([known[name] for name in names])
 
 

@@ -13,12 +13,13 @@ import tf2onnx
 
 from recsys import schema
 from recsys.errors import RecsysError
+from recsys.models import blocks
+from recsys.models.dlrm import FEATURES, Ranker
+from recsys.models.towers import SAVEDMODELS
 
 if TYPE_CHECKING:
-    from recsys.models.dlrm import Ranker
     from recsys.models.two_tower import TwoTower
 
-SAVEDMODELS: Final = "savedmodels"
 _OPSET: Final = 17
 _TOLERANCE: Final = 1e-4
 _CHECKED_ROWS: Final = 64
@@ -41,7 +42,7 @@ def export_towers(trained: TwoTower, out_dir: Path) -> None:
         (trained.query, schema.QUERY_TOWER_ONNX, "user_embedding"),
         (trained.candidate, schema.CANDIDATE_TOWER_ONNX, "item_embedding"),
     ):
-        _export(tower, tower.variables, tower.schema.column_names, output, Path(out_dir) / file)
+        _export(tower, tower, tower.schema.column_names, output, Path(out_dir) / file)
 
 
 def export_ranker(trained: Ranker, out_dir: Path) -> None:
@@ -55,25 +56,28 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
         RecsysError: The ONNX file does not compute what the model does.
     """
     path = Path(out_dir) / schema.DLRM_ONNX
-    _export(trained.score, trained.model.variables, trained.feature_names, "score", path)
+    _export(trained.score, trained.model, FEATURES, "score", path)
 
 
 def _export(
-    model: Callable[[dict[str, tf.Tensor]], tf.Tensor],
-    variables: Iterable[tf.Variable],
+    compute: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+    model: tf.keras.Model,
     names: Iterable[str],
     output: str,
     path: Path,
 ) -> None:
     signature = {name: _spec(name) for name in names}
 
-    @tf.function(input_signature=[signature], autograph=False)
+    @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]  # TF is untyped
     def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {output: tf.identity(model(inputs))}
+        return {output: tf.identity(compute(inputs))}
 
     path.parent.mkdir(parents=True, exist_ok=True)
     module = tf.Module()
-    module.weights = list(variables)  # not the Keras object: its layers' own traces take longer than the rest
+    module.weights = list(
+        model.variables
+    )  # not the Keras object: its layers' own traces take longer than the rest
+    module.tables = blocks.embedding_tables(model)
     module.serve = serve
     saved = path.parent / SAVEDMODELS / path.stem
     tf.saved_model.save(module, str(saved), signatures={"serving_default": serve})

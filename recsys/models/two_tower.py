@@ -15,8 +15,6 @@ Why it retrieves better than the recipe it is named after (in-batch negatives, a
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import merlin.models.tf as mm
@@ -27,15 +25,12 @@ from merlin.schema import Schema, Tags
 
 from recsys import schema
 from recsys.features.workflows import Workflows
-from recsys.models import metrics
+from recsys.models import blocks, metrics
 from recsys.models.candidates import CandidatePools, Pool
 from recsys.models.columns import Features, columns
 from recsys.models.examples import Catalogue, Examples, hold_out
-from recsys.models.recipe import learning_rate, plan
+from recsys.models.fit import History, Progress, fit
 from recsys.settings import RetrievalSettings, TrainingSettings, get_settings
-
-Progress = Callable[[str, float | None], None]
-"""Told in a line what was done and which share of the whole that is."""
 
 _ROWS_AT_ONCE = 4_096
 
@@ -46,11 +41,11 @@ class TwoTower:
 
     Attributes:
         model: Merlin's `RetrievalModelV2`.
-        history: One entry an epoch: loss, seconds, and validation metrics where rows were held out.
+        history: How each epoch went; see `recsys.models.fit.History`.
     """
 
     model: mm.RetrievalModelV2
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: History = field(default_factory=list)
 
     @property
     def query(self) -> mm.Encoder:
@@ -124,7 +119,7 @@ def train(
 
 
 class _Trainer:
-    """The loop: shuffle, draw candidates, step, validate, keep the best."""
+    """Draws each step's candidates and takes the step."""
 
     def __init__(
         self, model: mm.RetrievalModelV2, catalogue: Catalogue, examples: Examples, settings: TrainingSettings
@@ -135,7 +130,7 @@ class _Trainer:
         self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
         self._names = list(query_features(self._settings))
         self._examples = examples
-        self._tower = TwoTower(model)
+        self._model = model
         popularity = np.bincount(examples.item, minlength=len(catalogue))
         self._pools = CandidatePools(
             popularity, self._settings.whole_catalogue, self._settings.uniform_negatives
@@ -144,34 +139,21 @@ class _Trainer:
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
     def run(self, held: Examples, progress: Progress) -> TwoTower:
-        """Trains to the end of the plan, or until validation stops getting better."""
-        steps = plan(len(self._examples), self._settings)
-        best, best_weights, since_best = -1.0, None, 0
-        for epoch in range(steps.epochs):
-            started = time.perf_counter()
-            order = self._rng.permutation(len(self._examples))
-            losses = []
-            for number in range(steps.steps_per_epoch):
-                done = epoch * steps.steps_per_epoch + number
-                self._optimizer.learning_rate = learning_rate(done, steps.steps, self._settings.learning_rate)
-                batch = order[number * steps.batch_size : (number + 1) * steps.batch_size]
-                losses.append(self._one(batch))
-            record = {"epoch": epoch + 1, "loss": float(np.mean(losses))}
-            if len(held):
-                record |= validate(self._tower, self._catalogue, held)
-            record["seconds"] = time.perf_counter() - started
-            self._tower.history.append(record)
-            progress(_line(record, steps.epochs), (epoch + 1) / steps.epochs)
-            score = record.get("hit@300", float(epoch))
-            since_best = 0 if score > best else since_best + 1
-            if score > best:
-                best, best_weights = score, self._tower.model.get_weights()
-            if since_best >= self._settings.patience:
-                break
-        self._tower.model.set_weights(best_weights)
-        return self._tower
+        """Trains; the model is that of the best epoch."""
+        history = fit(
+            self._model,
+            len(self._examples),
+            step=self._one,
+            validate=lambda: validate(TwoTower(self._model), self._catalogue, held) if len(held) else {},
+            monitor="hit@300",
+            settings=self._settings,
+            rng=self._rng,
+            progress=progress,
+        )
+        return TwoTower(self._model, history)
 
-    def _one(self, batch: np.ndarray) -> tf.Tensor:
+    def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
+        self._optimizer.learning_rate = rate
         pool = self._pools.draw(self._examples.item[batch], self._rng)
         inputs = {name: tf.constant(self._examples.inputs[name][batch]) for name in self._names}
         return self._step(inputs, *_tensors(pool))
@@ -180,11 +162,12 @@ class _Trainer:
         self, inputs: dict[str, tf.Tensor], items: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.Tensor
     ) -> tf.Tensor:
         candidates = {name: tf.gather(column, items) for name, column in self._items.items()}
+        query, candidate = self._model.query_encoder, self._model.candidate_encoder
         with tf.GradientTape() as tape:
-            query = self._tower.query(inputs, training=True)
-            logits = tf.matmul(query, self._tower.candidate(candidates, training=True), transpose_b=True)
+            embedding = query(inputs, training=True)
+            logits = tf.matmul(embedding, candidate(candidates, training=True), transpose_b=True)
             loss = contrastive_loss(logits, log_inclusion, positive)
-        variables = self._tower.query.trainable_variables + self._tower.candidate.trainable_variables
+        variables = query.trainable_variables + candidate.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
@@ -218,32 +201,17 @@ def _tower(inputs: Schema, hidden: int, seed: int) -> mm.Encoder:
     """Sum of each feature's 64-wide embedding, plus a residual network of it."""
     width = schema.EMBEDDING_DIM
     categories = inputs.select_by_tag(Tags.CATEGORICAL)
-    embeddings = mm.Embeddings(
-        categories,
-        dim=width,
-        sequence_combiner=None,
-        embeddings_initializer={
-            # One seed each: Keras gives tables of one shape equal values otherwise.
-            name: tf.keras.initializers.RandomNormal(stddev=0.05, seed=seed + at)
-            for at, name in enumerate(categories.column_names)
-        },
-        aggregation="element-wise-sum",
-    )
-    branches = {"categorical": embeddings}
+    branches = {"categorical": blocks.embeddings(categories, seed, aggregation="element-wise-sum")}
     numbers = inputs.select_by_tag(Tags.CONTINUOUS).excluding_by_tag(Tags.EMBEDDING)
     if numbers:
-        branches["continuous"] = mm.ContinuousProjection(numbers, _network(width, width))
+        branches["continuous"] = mm.ContinuousProjection(numbers, blocks.network((width,), width))
     pretrained = inputs.select_by_tag(Tags.EMBEDDING)
     if pretrained:
         branches["pretrained"] = mm.PretrainedEmbeddings(
             pretrained, output_dims=width, sequence_combiner=None, aggregation="element-wise-sum"
         )
     block = mm.ParallelBlock(branches, aggregation="element-wise-sum", is_input=True, schema=inputs)
-    return mm.Encoder(block, mm.ResidualBlock(_network(hidden, width), activation=None))
-
-
-def _network(hidden: int, width: int) -> tf.keras.layers.Layer:
-    return mm.MLPBlock([hidden, width], no_activation_last_layer=True)
+    return mm.Encoder(block, mm.ResidualBlock(blocks.network((hidden,), width), activation=None))
 
 
 def _embed(encoder: mm.Encoder, inputs: Features) -> np.ndarray:
@@ -258,12 +226,3 @@ def _embed(encoder: mm.Encoder, inputs: Features) -> np.ndarray:
 
 def _tensors(pool: Pool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return tf.constant(pool.items), tf.constant(pool.log_inclusion), tf.constant(pool.positive)
-
-
-def _line(record: dict[str, float], epochs: int) -> str:
-    validation = (
-        f", hit@10 {record['hit@10']:.3f}, hit@300 {record['hit@300']:.3f}" if "hit@10" in record else ""
-    )
-    return (
-        f"epoch {record['epoch']}/{epochs}: loss {record['loss']:.3f}{validation}, {record['seconds']:.0f} s"
-    )

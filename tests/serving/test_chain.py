@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import redis
+from factories.feast_values import put_item, put_user
 from factories.release import KNOWN_USERS, make_degenerate_model, make_release
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 
 from recsys import schema
 from recsys.errors import BadData, BadUse
+from recsys.online.seen import SeenFilter
 from recsys.schema import NO_ITEM, Degraded
 from recsys.serving.chain import Chain
 from recsys.serving.graph import ENSEMBLE_OUTPUTS
 from recsys.serving.tensors import TENSORS
-from recsys.settings import ServingSettings, Settings
+from recsys.settings import SeenSettings, ServingSettings, Settings
 
 AT = 1_700_000_000
 NO_STORE = Degraded.USER_FEATURES | Degraded.SEEN_FILTER | Degraded.ITEM_FEATURES
@@ -112,6 +115,25 @@ def test_what_cannot_be_is_refused(chain: Chain, inputs: dict, given: dict | Non
 
     with pytest.raises(BadUse, match=words):
         chain.run(arrays(inputs), arrays(given) if given else None)
+
+
+def test_with_a_store_nothing_is_degraded(release: Path, settings: Settings, valkey: redis.Redis) -> None:
+    for item in np.load(release / schema.ITEM_IDS_FILE).tolist():
+        put_item(valkey, item, price=9.5, category_l1=1, category_l2=2, item_gender=0)
+    put_user(valkey, 3, age=33.0, gender=1, top_category=4)
+    own = settings.model_copy(update={"seen": SeenSettings(capacity=50, rotation_s=3600)})
+    chain = Chain(release, own, valkey)
+    users = {"user_id": np.array([3]), "timestamp": np.array([AT])}
+    before = chain.run(users)
+    assert (before["age"], before["gender"], before["top_category"]) == (33, 1, 4)
+    assert (before["price"] == 9.5).all()
+    assert before["degraded"] == 0
+    clicked = before["ordered_ids"][0, :5]
+    SeenFilter(valkey, own.seen).add(3, clicked)
+    after = chain.run(users)
+    assert not np.isin(clicked, after["ordered_ids"]).any()
+    assert after["degraded"] == 0
+    chain.close()
 
 
 def test_a_failing_tower_is_answered_with_popular_items(

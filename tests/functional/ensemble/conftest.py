@@ -18,6 +18,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def own_shop(tmp_path: Path) -> Iterator[Shop]:
-    """The test's own."""
-    with open_shop(tmp_path) as running:
+    """The test's own, as impatient with Valkey as it is by default."""
+    with open_shop(tmp_path, valkey_timeout_s=0.1) as running:
         yield running

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from recsys import schema
 from recsys.data import checks, tables
 from recsys.data.dataset import day_path, list_days, read_meta
 from recsys.data.quarantine import Quarantine
-from recsys.errors import BadData, BadUse, RecsysError
+from recsys.data.staging import staged
+from recsys.errors import BadData, BadUse
 
 Progress = Callable[[str, float], None]
 """Told what is being worked on and the share that is done, 0 to 1."""
@@ -96,7 +96,11 @@ def validate(path: str | Path, out_dir: str | Path, progress: Progress | None = 
     if not path.is_dir():
         raise BadData(str(path), "there is no such folder", "Give the folder of a data set.")
     report = progress or (lambda what, share: None)
-    with _staging(path, out_dir) as staging:
+    if out_dir.resolve() == path.resolve():
+        raise BadUse(
+            str(out_dir), "the copy cannot replace the data set it is made from", "Give another folder."
+        )
+    with staged(out_dir, replaces=schema.VALIDATION_FILE) as staging:
         with Quarantine(staging / schema.QUARANTINE_FILE) as quarantine:
             found = _Import(path, staging, quarantine, report).run()
         result = ValidationReport(out_dir, **found)
@@ -226,29 +230,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
-
-
-@contextmanager
-def _staging(path: Path, out_dir: Path) -> Iterator[Path]:
-    """Gives a folder beside `out_dir` that takes its place when all went well."""
-    if out_dir.resolve() == path.resolve():
-        raise BadUse(
-            str(out_dir), "the copy cannot replace the data set it is made from", "Give another folder."
-        )
-    earlier = out_dir.is_dir() and (out_dir / schema.VALIDATION_FILE).is_file()
-    if out_dir.exists() and not earlier and not (out_dir.is_dir() and not any(out_dir.iterdir())):
-        raise BadUse(str(out_dir), "it holds something else", "Give a new or empty folder.")
-    staging = out_dir.with_name(f".{out_dir.name}.partial")
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        yield staging
-        if out_dir.exists():
-            shutil.rmtree(out_dir)
-        staging.rename(out_dir)
-    except OSError as error:
-        thing = str(error.filename or out_dir)
-        cause = (error.strerror or str(error)).lower()
-        raise RecsysError(thing, cause, "Free the disk or give another folder.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

@@ -11,12 +11,13 @@ import pandas as pd
 
 from recsys import schema
 from recsys.data import tables
+from recsys.data.staging import staged
 from recsys.data.synthetic import utility as preferences
 from recsys.data.synthetic.catalogue import L1_NAMES, L2_NAMES, make_catalogue
 from recsys.data.synthetic.events import FIRST_TIMESTAMP, Day, Simulator, rows_per_day
 from recsys.data.synthetic.oracle import OracleScores, merge, oracle_metrics, score_day
 from recsys.data.synthetic.personas import make_shoppers
-from recsys.errors import BadUse, RecsysError
+from recsys.errors import BadUse
 
 DEFAULT_USERS: Final = 5_000
 DEFAULT_ITEMS: Final = 700
@@ -39,9 +40,10 @@ def generate(
 ) -> None:
     """Writes a synthetic shop in the schema of any data set; the same arguments, the same bytes.
 
-    Days are drawn and written one by one. `meta.json` names the codes and holds what an oracle
-    that knows every utility scores on the last day (`oracle_last_day`) and on the validation days
-    (`oracle_valid_days`), and what it scores without knowing what a session is about (`…_no_intent`).
+    The folder appears whole or not at all; days are drawn and written one by one. `meta.json` names
+    the codes and holds what an oracle that knows every utility scores on the last day
+    (`oracle_last_day`) and on the validation days (`oracle_valid_days`), and what it scores without
+    knowing what a session is about (`…_no_intent`).
 
     Args:
         out_dir: A new or empty folder.
@@ -59,25 +61,18 @@ def generate(
         RecsysError: The folder cannot be written.
     """
     out_dir = Path(out_dir)
-    _check_use(out_dir, users=users, items=items, days=days, rows=rows)
+    _check_use(users=users, items=items, days=days, rows=rows)
     report = progress or (lambda what, share: None)
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        _write(out_dir, report, users=users, items=items, rows=rows, days=days, seed=seed, images=images)
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        thing = str(error.filename or out_dir)
-        raise RecsysError(thing, cause, "Free the disk or give another folder.") from error
+    with staged(out_dir) as folder:
+        _write(folder, report, users=users, items=items, rows=rows, days=days, seed=seed, images=images)
 
 
-def _check_use(out_dir: Path, *, users: int, items: int, days: int, rows: int) -> None:
+def _check_use(*, users: int, items: int, days: int, rows: int) -> None:
     for name, value, least in (("users", users, 1), ("items", items, 2), ("days", days, 1)):
         if value < least:
             raise BadUse(name, f"{value} is too few", f"Give at least {least}.")
     if rows < 2 * days:
         raise BadUse("rows", f"{rows} rows do not fill {days} days", "Give at least 2 a day.")
-    if out_dir.exists() and not (out_dir.is_dir() and not any(out_dir.iterdir())):
-        raise BadUse(str(out_dir), "it is not an empty folder", "Give a new or empty one.")
 
 
 def _write(

@@ -149,9 +149,9 @@ def test_impossible_sizes_are_bad_use(tmp_path, sizes, message):
 
 def test_what_is_there_is_never_overwritten(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(BadUse, match="not an empty folder"):
+    with pytest.raises(BadUse, match="holds something else"):
         generate(tmp_path, **SMALL)
-    with pytest.raises(BadUse, match="not an empty folder"):
+    with pytest.raises(BadUse, match="holds something else"):
         generate(tmp_path / "letter.txt", **SMALL)
 
 
@@ -159,6 +159,18 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecsysError, match=r"not a directory. Free the disk or give another folder"):
         generate(tmp_path / "file" / "shop", **SMALL)
+
+
+def test_an_interrupted_run_leaves_nothing_in_the_way(tmp_path):
+    def interrupt(what: str, share: float) -> None:
+        if what == "day_01.parquet":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path / "shop", images=False, progress=interrupt, **SMALL)
+    assert list(tmp_path.iterdir()) == []
+    generate(tmp_path / "shop", users=5, items=5, rows=40, days=2, images=False)
+    assert Dataset.open(tmp_path / "shop").days == [0, 1]
 
 
 def test_meta_is_plain_json(made):

@@ -14,7 +14,7 @@ from recsys.encoders.encoder import State
 from recsys.encoders.projection import fix_signs, unit_length
 
 _WIDTH = 128
-_TERMS = 20_000
+_TERMS = 10_000
 _LARGE = 100  # texts from which on a term must be in two of them, and in less than half
 
 
@@ -71,7 +71,7 @@ class TfidfSvdEncoder:
         """
         if self._vectorizer is None:
             return np.zeros((len(inputs), len(self._topics)), dtype=np.float32)
-        weights = self._vectorizer.transform(inputs).astype(np.float32)
+        weights = self._vectorizer.transform(inputs)
         return unit_length(np.asarray(weights @ self._topics.T))
 
     def state(self) -> State:
@@ -94,4 +94,4 @@ class TfidfSvdEncoder:
 def _vectorizer(**options: Any) -> TfidfVectorizer:
     if "vocabulary" not in options:
         options["max_features"] = _TERMS
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float64, **options)
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32, **options)

@@ -82,26 +82,10 @@ def make_catalogue(items: int, seed: int) -> Catalogue:
         for k, s, c, p, m, g in zip(kind, style, palette, pattern, material, gender, strict=True)
     ]
     titles, texts = zip(*(describe_product(product, draw) for product in products), strict=True)
-    ids = np.arange(1, items + 1, dtype=np.int64)
-    l1 = [KINDS[k].department for k in kind]
-    l2 = [KINDS[k].name for k in kind]
-    frame = pd.DataFrame(
-        {
-            "item_id": ids,
-            "sku": [f"{KINDS[k].name[:3].upper()}-{i:06d}" for k, i in zip(kind, ids, strict=True)],
-            "title": titles,
-            "category_l1": np.array([L1_NAMES.index(name) for name in l1], dtype=np.int64),
-            "category_l2": np.array([L2_NAMES.index(name) for name in l2], dtype=np.int64),
-            "category_l1_name": l1,
-            "category_l2_name": l2,
-            "price": _prices(kind, tier),
-            "item_gender": gender.astype(np.int64),
-            "current_stock": draw.poisson(14, items).astype(np.int64),
-        }
-    )
+    frame = _frame(products, titles, _prices(kind, tier), draw)
     return Catalogue(
         frame=frame,
-        descriptions=pd.DataFrame({"item_id": ids, "product_description": texts}),
+        descriptions=pd.DataFrame({"item_id": frame["item_id"], "product_description": texts}),
         kind=kind,
         style=style,
         colour=palette,
@@ -113,6 +97,29 @@ def make_catalogue(items: int, seed: int) -> Catalogue:
         taste=draw.normal(0, 1, (items, TASTE_DIM)).astype(np.float32),
         members=members,
         slot=slot,
+    )
+
+
+def _frame(
+    products: list[Product], titles: tuple[str, ...], prices: np.ndarray, draw: np.random.Generator
+) -> pd.DataFrame:
+    """The catalogue as `items.parquet` holds it."""
+    ids = np.arange(1, len(products) + 1, dtype=np.int64)
+    l1 = [product.kind.department for product in products]
+    l2 = [product.kind.name for product in products]
+    return pd.DataFrame(
+        {
+            "item_id": ids,
+            "sku": [f"{name[:3].upper()}-{item_id:06d}" for name, item_id in zip(l2, ids, strict=True)],
+            "title": titles,
+            "category_l1": np.array([L1_NAMES.index(name) for name in l1], dtype=np.int64),
+            "category_l2": np.array([L2_NAMES.index(name) for name in l2], dtype=np.int64),
+            "category_l1_name": l1,
+            "category_l2_name": l2,
+            "price": prices,
+            "item_gender": np.array([product.gender for product in products], dtype=np.int64),
+            "current_stock": draw.poisson(14, len(products)).astype(np.int64),
+        }
     )
 
 

@@ -142,7 +142,6 @@ def fit(train_rows: pd.DataFrame, items: pd.DataFrame, out_dir: str | Path) -> W
     of_known = train_rows["user_id"] != schema.UNKNOWN
     fitted["age"] = _fit_normalize(["age"], train_rows.loc[of_known, "age"])
     fitted["price"] = _fit_normalize(["price"] >> ops.LogOp(), items["price"])
-    clean_worker_cache()  # NVTabular caches vocabularies by path: another fit may have used the same one
     workflows = _compose(fitted)
     workflows.save(out_dir)
     return workflows
@@ -168,7 +167,7 @@ def load(directory: str | Path) -> Workflows:
             op.categories = {
                 column: str(path / "categories" / Path(file).name) for column, file in op.categories.items()
             }
-    clean_worker_cache()
+    clean_worker_cache()  # NVTabular caches vocabularies by path: others may have lain here
     return Workflows(**workflows)
 
 

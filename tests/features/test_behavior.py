@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import BadUse
@@ -54,6 +54,7 @@ def logs(users, times, categories):
     return st.lists(row, min_size=1, max_size=60)
 
 
+@settings(max_examples=300)
 @given(logs((1, 3), (0, 40), (0, 3)), st.integers(1, 12))
 @example([(1, 0, 5, True), (1, 0, 4, True), (1, 1, 0, True)], 10)
 @example([(1, 0, 7, True), (2, 30, 3, True), (2, 31, 3, False)], 5)
@@ -100,8 +101,10 @@ def test_nothing_from_the_future(rows, now):
         ([(0, 5), (1, 6)], 2, 6),  # a tie goes to the last
         ([(0, 6), (0, 5)], 1, 5),  # clicked together: to the smaller
         ([(0, 5), (1, 5), (DAY, 6)], DAY + 1, 6),  # (0, 5) has left, (1, 5) is the tie that loses
-        ([(0, 5), (1, 5), (DAY, 6)], DAY, 5),  # the window holds its first moment
+        ([(0, 5), (0, 5), (1, 7), (DAY, 6)], DAY, 5),  # the window holds its first moment
+        ([(0, 5), (1, 7), (2, 5), (3, 6), (4, 6)], 5, 6),  # a tie met late on the way back
         ([(0, 5), (1, 5), (2, 6)], 9 * DAY, 5),  # empty: what held after the last click
+        ([(0, 5), (0, 5), (DAY, 6)], 9 * DAY, 6),  # when the first two had left
     ],
 )
 def test_by_hand(clicks, at, expected):

@@ -171,6 +171,7 @@ WRONG = {
     "two users in a row": {"user_id": np.zeros((1, 2), np.int64)},
     "no batch dimension": {"user_id": np.zeros(1, np.int64)},
     "another dtype": {"user_id": np.zeros((1, 1), np.int32)},
+    "an empty batch": {"user_id": np.zeros((0, 1), np.int64)},
     "too many users": {"user_id": np.zeros((65, 1), np.int64)},
     "no user at all": {"timestamp": np.zeros((1, 1), np.int64)},
     "batches that differ": {"user_id": np.zeros((2, 1), np.int64), "timestamp": np.zeros((1, 1), np.int64)},

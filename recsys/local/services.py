@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
+
+import redis
 
 from recsys.errors import BadUse, RecsysError, Unavailable
 from recsys.local import valkey
@@ -10,11 +13,13 @@ from recsys.local.fill import fill_features, settings_at
 from recsys.local.ports import LOOPBACK, choose_port, is_taken
 from recsys.local.service import Context, Endpoints, Launch, Service
 from recsys.local.supervisor import Supervisor
+from recsys.online.worker_process import is_alive
 from recsys.release.store import ReleaseStore
 from recsys.serving import triton
 from recsys.serving.repository import assemble
 from recsys.settings import Settings
 
+_PROBE_TIMEOUT_S = 1.0
 _NO_RELEASE_FIX = "Make one with `recsys pipeline run full --data DIR`"
 
 
@@ -93,6 +98,25 @@ def _plan_triton(context: Context) -> Launch:
     return Launch(triton.command(models, folder, ports), ports.endpoints(), triton.environment(settings))
 
 
+def _plan_worker(context: Context) -> Launch:
+    url = context.endpoints["valkey"]["url"]
+    variables = {"RECSYS_HOME": str(context.settings.home), "RECSYS_VALKEY__URL": url}
+    program = "from recsys.online.worker_process import main; main()"
+    return Launch([sys.executable, "-c", program], {"valkey": url}, variables)
+
+
+def _worker_lives(found: Endpoints) -> bool:
+    client = redis.Redis.from_url(
+        found["valkey"], socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
+    )
+    try:
+        return is_alive(client)
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
 def _with_previous_ports(settings: Settings, previous: Endpoints) -> Settings:
     """The settings with the ports that it had before where any would do."""
     before = {
@@ -118,4 +142,5 @@ TRITON = Service(
     serves_release=True,
     ready_timeout_s=120,
 )
-SERVICES = (VALKEY, TRITON)
+WORKER = Service("worker", _plan_worker, is_ready=_worker_lives, needs=("valkey",))
+SERVICES = (VALKEY, TRITON, WORKER)

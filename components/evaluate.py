@@ -29,12 +29,11 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from recsys.models.evaluate import evaluate as evaluate_release
-    from recsys.release.report import evaluation_page
-
     from recsys.data.dataset import Dataset as ShopData
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
+    from recsys.models.evaluate import evaluate as evaluate_release
+    from recsys.release.report import evaluation_page
 
     settings = settings_of({**recipe, "serving": widths})
     found = evaluate_release(Path(release.path), ShopData.open(data.path), settings, report)

@@ -9,7 +9,7 @@ import typer
 
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
-from recsys.cli.steps import Steps, told
+from recsys.cli.steps import Steps
 
 app = typer.Typer(help="Make, import and look at data sets.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def generate(
             days=days,
             seed=seed,
             images=images,
-            progress=lambda what, share: note(told(what, share)),
+            progress=note,
         )
     results.print(str(out))
 
@@ -51,7 +51,7 @@ def validate(source: Source, out: Out, json: Json = False) -> None:
     from recsys.data.validate import validate as check
 
     with Steps().step(f"Validate {source}") as note:
-        report = check(source, out, lambda what, share: note(told(what, share)))
+        report = check(source, out, note)
     if json:
         print_json(report.as_dict())
         return

@@ -12,7 +12,7 @@ import typer
 from recsys.cli import pipeline, recommend, services
 from recsys.cli.options import Device
 from recsys.cli.output import messages, results
-from recsys.cli.steps import Steps, told
+from recsys.cli.steps import Steps
 from recsys.schema import UNKNOWN
 from recsys.settings import get_settings
 
@@ -20,7 +20,7 @@ _SUNDAY_EVENING = "2025-08-10T19:00"
 _TUESDAY_MORNING = "2025-08-12T08:30"
 
 _AFTERWARDS = """
-[bold]Ask again[/]
+Ask again
   {recsys} recommend --user {user} --device mobile --at {evening}
   {recsys} recommend --top 5 --json
 
@@ -35,7 +35,7 @@ _AFTERWARDS = """
   print(answer.as_numpy("ordered_ids")[0, :10])
   END
 
-[bold]Look and stop[/]
+Look and stop
   {recsys} status
   {recsys} evaluate
   {recsys} down
@@ -65,7 +65,7 @@ def demo(
     ):
         results.print()
         recommend.show(recommend.ask(who, device, at), recommend.headline(who, device, at))
-    results.print(_afterwards(user), soft_wrap=True, highlight=False)
+    results.print(_afterwards(user), soft_wrap=True, markup=False)
     messages.print(f"Release {release}, ready after {steps.seconds:.0f} s.")
 
 
@@ -91,21 +91,25 @@ def _synthetic(steps: Steps) -> Path:
     folder = get_settings().home / "synthetic"
     if not (folder / "meta.json").is_file():
         with steps.step("Synthetic shop") as note:
-            generate(folder, progress=lambda what, share: note(told(what, share)))
+            generate(folder, progress=note)
     return folder
 
 
 def _afterwards(user: int) -> str:
     home = get_settings().home
-    folder = Path(sys.executable).parent
+    option = "" if home.absolute() == Path("var").absolute() else f" --home {shlex.quote(_short(home))}"
+    triton = services.document()["services"]["triton"]
     return _AFTERWARDS.format(
-        recsys=f"{folder / 'recsys'} --home {shlex.quote(str(home))}",
-        python=folder / "python",
+        recsys=shlex.quote(_short(Path(sys.executable).with_name("recsys"))) + option,
+        python=shlex.quote(_short(Path(sys.executable))),
         user=user,
         evening=_SUNDAY_EVENING,
-        **{
-            key: value
-            for key, value in services.document()["services"]["triton"].items()
-            if key in ("http", "grpc")
-        },
+        http=triton["http"],
+        grpc=triton["grpc"],
     )
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.absolute().relative_to(here)) if path.absolute().is_relative_to(here) else str(path)

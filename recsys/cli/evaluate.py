@@ -9,7 +9,7 @@ import typer
 
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
-from recsys.cli.steps import Steps, told
+from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
 _METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr")
@@ -33,7 +33,7 @@ def evaluate(
 
     dataset = Dataset.open(data or imported(settings.home))
     with Steps().step("Evaluate") as note:
-        document = measure(release_dir, dataset, settings, lambda text, share=None: note(told(text, share)))
+        document = measure(release_dir, dataset, settings, note)
     if json:
         print_json(document)
     else:

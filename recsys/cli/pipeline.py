@@ -12,7 +12,7 @@ from rich.status import Status
 
 from recsys.cli.options import DataDir, Json
 from recsys.cli.output import messages, print_json, results
-from recsys.cli.steps import Steps, told
+from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
@@ -71,7 +71,7 @@ def train(data: Path, steps: Steps) -> int:
     with _shown(steps) as show:
         release = run_full(data, settings.home, settings, show)
     with steps.step("Clean copy of the data") as note:
-        import_data(data, settings.home, lambda what, share: note(told(what, share)))
+        import_data(data, settings.home, note)
     return release
 
 

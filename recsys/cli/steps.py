@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from recsys.cli.output import messages
 
-Note = Callable[[str], None]
-"""Told in a few words how far a step is."""
+
+class Note(Protocol):
+    """Told how far a step is."""
+
+    def __call__(self, text: str, share: float | None = None, /) -> None:
+        """Show what is being done, and the share that is done, 0 to 1, where that is known."""
+
 
 _NOTE_EVERY_S = 10.0
-
-
-def told(text: str, share: float | None) -> str:
-    """What is being done, with the share that is done, 0 to 1, where that is known."""
-    return text if share is None else f"{text} {share:.0%}"
 
 
 class Steps:
@@ -86,8 +88,8 @@ class _Spinner:
         self._status = status
         self._title = title
 
-    def __call__(self, text: str) -> None:
-        self._status.update(f"{self._title}  [dim]{text}[/]")
+    def __call__(self, text: str, share: float | None = None, /) -> None:
+        self._status.update(f"{self._title}  [dim]{_told(text, share)}[/]")
 
 
 class _Lines:
@@ -95,8 +97,12 @@ class _Lines:
         self._console = console
         self._next = 0.0
 
-    def __call__(self, text: str) -> None:
+    def __call__(self, text: str, share: float | None = None, /) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _NOTE_EVERY_S
-            self._console.print(f"  {text}", soft_wrap=True, style="dim")
+            self._console.print(f"  {_told(text, share)}", soft_wrap=True, style="dim")
+
+
+def _told(text: str, share: float | None) -> str:
+    return escape(text) if share is None else f"{escape(text)} {share:.0%}"

@@ -48,14 +48,15 @@ class SeenSettings(BaseModel):
     error_rate: float = Field(0.01, gt=0, lt=1)
     rotation_s: int = Field(15 * 24 * 3600, ge=1, description="age of a generation; two are kept")
     form: Literal["auto", "native", "bitmap"] = Field(
-        "auto", description="native: BF.* commands; bitmap: a Lua script; auto: native where the server has it"
+        "auto",
+        description="native: BF.* commands; bitmap: a Lua script; auto: native where the server has it",
     )
 
 
 class FitSettings(BaseModel):
     """How one model is fitted; see `recsys.models.recipe` for how batch and epochs follow from the rows."""
 
-    epochs: int = Field(4, ge=1)
+    epochs: int = Field(1, ge=1)
     most_epochs: int = Field(30, ge=1, description="bound where there are few rows")
     steps_per_epoch: int = Field(150, ge=1, description="the batch is chosen to give at least as many")
     least_steps: int = Field(400, ge=1, description="in all; epochs are added to reach it")
@@ -70,7 +71,9 @@ class RetrievalSettings(FitSettings):
     query_tower: Literal["static", "context"] = Field(
         "context", description="static: the user alone; context: device, hour and weekday as well"
     )
+    epochs: int = Field(5, ge=1)
     hidden: int = Field(128, ge=1, description="width of the towers' hidden layer")
+    dropout: float = Field(0.1, ge=0, lt=1, description="of the query embedding, in training")
     whole_catalogue: int = Field(8_192, ge=1, description="up to so many items the softmax is over all")
     uniform_negatives: int = Field(4_096, ge=1, description="beyond: as many besides the batch's own items")
 
@@ -108,7 +111,6 @@ class PopularitySettings(BaseModel):
 class RankingSettings(FitSettings):
     """The DLRM."""
 
-    epochs: int = Field(1, ge=1)
     steps_per_epoch: int = Field(700, ge=1, description="the batch is chosen to give at least as many")
     learning_rate: float = Field(0.002, gt=0, description="peak; see recsys.models.recipe.learning_rate")
     bottom: tuple[int, ...] = Field((128,), description="hidden layers over the numbers and embeddings")
@@ -122,6 +124,40 @@ class RankingSettings(FitSettings):
     def uniform_share(self) -> float:
         """What is left: drawn from the whole catalogue alike."""
         return 1 - self.retrieved_share - self.popular_share
+
+
+class GatewaySettings(BaseModel):
+    """The shops' door: HTTP in front of Triton."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
+    triton: str = Field("", description="host:port of Triton's gRPC service; this machine's when empty")
+    keys_file: Path | None = Field(None, description="hashed API keys; <home>/gateway/keys.json when not set")
+    mode: Literal["ensemble", "precomputed"] = Field(
+        "ensemble", description="precomputed: batch answers first, the ensemble for users without one"
+    )
+    deadline_s: float = Field(0.45, gt=0, description="longest an answer may take; callers may ask for less")
+    reserve_s: float = Field(0.15, gt=0, description="part of the deadline that is kept for a fallback")
+    max_body_bytes: int = Field(262_144, ge=1_024)
+    rate_per_s: float = Field(500.0, gt=0, description="requests a second and key")
+    burst: int = Field(1_000, ge=1, description="requests of a key at once")
+    popular_refresh_s: float = Field(10.0, gt=0, description="how often the popular list is read")
+    precompute_items: int = Field(50, ge=1, description="items of a batch answer")
+    precompute_ttl_s: int = Field(2 * 24 * 3600, ge=1, description="life of a batch answer")
+
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> GatewaySettings:
+        if self.reserve_s >= self.deadline_s:
+            raise ValueError("reserve_s must be less than deadline_s")
+        return self
+
+
+class EvaluationSettings(BaseModel):
+    """How much a release is measured on."""
+
+    rows: int = Field(40_000, ge=1, description="clicks of the validation days")
+    anonymous_rows: int = Field(10_000, ge=1, description="of them, seen again as nobody's")
+    auc_rows: int = Field(40_000, ge=2, description="rows for the ranker's AUC")
 
 
 class TrainingSettings(BaseModel):
@@ -166,7 +202,9 @@ class Settings(BaseSettings):
     events: EventSettings = EventSettings()
     worker: WorkerSettings = WorkerSettings()
     popularity: PopularitySettings = PopularitySettings()
+    gateway: GatewaySettings = GatewaySettings()
     training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from recsys.features.online_store import BEHAVIOR_VIEW, entity_key, field_name
+from recsys.features.feast_layout import BEHAVIOR_VIEW, entity_key, field_name
 from recsys.online import keys
 from recsys.online.clock import Clock, wall_ms
 from recsys.online.connection import answering

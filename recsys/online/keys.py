@@ -63,3 +63,8 @@ def applied(generation: int, bucket: int) -> str:
 def worker(name: str) -> str:
     """Sign of life of one worker; gone a few seconds after the worker."""
     return f"worker:{name}"
+
+
+def precomputed(user_id: int) -> str:
+    """A user's answer from the batch job."""
+    return f"precomputed:{user_id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from recsys.errors import Unavailable
@@ -57,6 +57,26 @@ class Breaker:
         self._admit()
         try:
             result = function(*args, **kwargs)
+        except Unavailable as error:
+            self._count(error)
+            raise
+        self._close()
+        return result
+
+    async def call_async(
+        self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a service of asyncio through the breaker; see `call`.
+
+        Returns:
+            What the function's awaitable gave.
+
+        Raises:
+            Unavailable: The function raised it, or the breaker is open.
+        """
+        self._admit()
+        try:
+            result = await function(*args, **kwargs)
         except Unavailable as error:
             self._count(error)
             raise

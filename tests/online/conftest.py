@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import fakeredis
+import numpy as np
+import pandas as pd
 import pytest
 import redis
 from feast.protos.feast.types.Value_pb2 import Value
 
+from recsys import schema
 from recsys.errors import Unavailable
-from recsys.features.online_store import ITEM_VIEW, entity_key, field_name
+from recsys.features.feast_layout import ITEM_VIEW, entity_key, field_name
 from recsys.online.top_categories import Change
 
 
@@ -107,3 +112,45 @@ def write_items(client: redis.Redis, categories: dict[int, tuple[int, int]]) -> 
 def _value(value: float) -> bytes:
     message = Value(float_val=value) if isinstance(value, float) else Value(int64_val=value)
     return message.SerializeToString()
+
+
+@dataclass(frozen=True)
+class ShopHome:
+    """A home with one small release."""
+
+    path: Path
+    item_ids: np.ndarray
+    category_l1: np.ndarray
+    popularity: np.ndarray
+
+
+def make_home(path: Path, items: int = 40) -> ShopHome:
+    """A release of items whose category_l1 is 0..3 by fours; every fifth is out of stock."""
+    folder = path / "releases" / "1"
+    folder.mkdir(parents=True)
+    number = np.arange(items)
+    ids, l1 = 1000 - 7 * number, number % 4
+    popularity = np.random.default_rng(0).permutation(items).astype(np.float32)
+    pd.DataFrame(
+        {
+            "item_id": ids,
+            "price": (number + 0.5).astype(np.float32),
+            "category_l1": l1,
+            "category_l2": 100 + number % 8,
+            "item_gender": 0,
+            "sku": [f"sku-{row}" for row in number],
+            "title": [f"Item {row}" for row in number],
+            "category_l1_name": [f"Main {row}" for row in l1],
+            "category_l2_name": [f"Sub {row}" for row in number % 8],
+            "current_stock": (number % 5).astype(np.int64),
+        }
+    ).to_parquet(folder / schema.CATALOGUE_FILE, index=False)
+    np.save(folder / schema.POPULARITY_FILE, popularity)
+    (folder / schema.MANIFEST_FILE).write_text("{}")
+    (path / "releases" / "current").write_text("1\n")
+    return ShopHome(path, ids, l1, popularity)
+
+
+@pytest.fixture
+def shop_home(tmp_path: Path) -> ShopHome:
+    return make_home(tmp_path)

@@ -1,0 +1,152 @@
+"""The gateway's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Annotated, Any, Final
+
+import numpy as np
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+
+from recsys.online import api
+from recsys.online.auth import Scope
+from recsys.online.clock import wall_ms
+from recsys.online.doorkeeper import needs
+from recsys.online.ensemble import Question
+from recsys.online.events import FORGET, Event
+from recsys.online.logs import request_id
+from recsys.online.recommender import Answer
+from recsys.online.rules import Rules
+from recsys.online.services import Services
+from recsys.schema import DEVICES, NO_ITEM, UNKNOWN
+
+router = APIRouter(prefix="/v1")
+
+_SKEW_MS: Final = 300_000
+_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+    413: {"model": api.Problem},
+    422: {"model": api.Problem},
+    503: {"model": api.Problem},
+}
+
+
+@router.post("/recommendations", dependencies=[Depends(needs(Scope.READ))], responses=_PROBLEM)
+async def recommend(asked: api.RecommendationRequest, request: Request) -> api.Recommendations:
+    """Recommend items to a user or an anonymous visitor."""
+    question = Question(
+        UNKNOWN if asked.user_id is None else asked.user_id,
+        None if asked.device_type is None else DEVICES[asked.device_type],
+        asked.timestamp,
+    )
+    rules = Rules(asked.category, asked.in_stock_only, tuple(asked.exclude))
+    answer = await _services(request).recommender.recommend(
+        question,
+        rules,
+        asked.top_k,
+        None if asked.deadline_ms is None else asked.deadline_ms / 1000,
+    )
+    _observe(request, answer)
+    return api.Recommendations(
+        request_id=request_id.get(),
+        user_id=asked.user_id,
+        release=answer.catalogue.release if answer.catalogue else None,
+        degraded=int(answer.degraded),
+        fallbacks=[str(rung.name).lower() for rung in answer.degraded],
+        items=_items(answer, asked.explain),
+        timings_ms=answer.timings_ms if asked.explain else None,
+    )
+
+
+@router.post("/events", status_code=202, dependencies=[Depends(needs(Scope.WRITE))], responses=_PROBLEM)
+async def accept(asked: api.EventIn | api.EventBatch, request: Request) -> api.EventsAccepted:
+    """Take one event or many; they are in the log when this answers 202."""
+    given = asked.events if isinstance(asked, api.EventBatch) else [asked]
+    events = [_event(place, each) for place, each in enumerate(given)]
+    metrics = request.app.state.metrics.events
+    try:
+        await asyncio.to_thread(_services(request).log.append, events)
+    except Exception:
+        metrics.labels("refused").inc(len(events))
+        raise
+    metrics.labels("accepted").inc(len(events))
+    return api.EventsAccepted(
+        request_id=request_id.get(), accepted=len(events), event_ids=[event.event_id for event in events]
+    )
+
+
+@router.delete("/users/{user_id}/history", dependencies=[Depends(needs(Scope.ADMIN))], responses=_PROBLEM)
+async def forget(user_id: Annotated[api.UserId, Path()], request: Request) -> api.Forgotten:
+    """Forget what a user did: seen and recent items, behaviour features, and what a replay would bring."""
+    services = _services(request)
+    until_ms = await asyncio.to_thread(services.forgetter.forget, user_id)
+    # The worker may have been writing this user's features just now; it clears them again when it gets here.
+    told = Event(f"forget-{uuid.uuid4().hex}", user_id, NO_ITEM, until_ms, event_type=FORGET)
+    await asyncio.to_thread(services.log.append, [told])
+    return api.Forgotten(request_id=request_id.get(), user_id=user_id, until_ms=until_ms)
+
+
+@router.get("/items", dependencies=[Depends(needs(Scope.READ))], responses=_PROBLEM)
+async def items(
+    request: Request,
+    *,
+    ids: Annotated[list[api.ItemId] | None, Query(max_length=api.MAX_TOP_K)] = None,
+    category: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the page before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=api.MAX_TOP_K)] = 100,
+) -> api.ItemPage:
+    """The shop's items: some by id, or page by page."""
+    catalogue = await asyncio.to_thread(_services(request).catalogues.current)
+    if catalogue is None:
+        return api.ItemPage(release=None, items=[], next=None)
+    rows = np.arange(len(catalogue.item_ids))
+    if ids is not None:
+        rows = catalogue.indexes(np.array(ids, dtype=np.int64))
+        rows = rows[rows != NO_ITEM]
+    if category is not None:
+        number = int(category) if category.lstrip("-").isascii() and category.lstrip("-").isdigit() else None
+        rows = rows[catalogue.category_mask(category if number is None else number)[rows]]
+    page = rows[after : after + limit]
+    more = after + limit if after + limit < len(rows) else None
+    cards = [api.ItemCard(**catalogue.card(row)) for row in page.tolist()]
+    return api.ItemPage(release=catalogue.release, items=cards, next=more)
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _event(place: int, given: api.EventIn) -> Event:
+    now = wall_ms()
+    at_ms = now if given.timestamp is None else given.timestamp * 1000
+    if at_ms > now + _SKEW_MS:
+        message = "lies in the future; send unix seconds, or leave it out"
+        raise RequestValidationError([{"loc": ("events", place, "timestamp"), "msg": message}])
+    return Event(
+        event_id=given.event_id or uuid.uuid4().hex,
+        user_id=given.user_id,
+        item_id=given.item_id,
+        # A clock that is ahead must not put an event beyond the reach of "forget me".
+        at_ms=min(at_ms, now),
+        device_type=UNKNOWN if given.device_type is None else DEVICES[given.device_type],
+        event_type=given.event_type,
+    )
+
+
+def _items(answer: Answer, explain: bool) -> list[api.RecommendedItem]:
+    if answer.catalogue is None:
+        return []
+    return [
+        api.RecommendedItem(**answer.catalogue.card(index), score=score, source=source if explain else None)
+        for index, score, source in zip(answer.indexes, answer.scores, answer.sources, strict=True)
+    ]
+
+
+def _observe(request: Request, answer: Answer) -> None:
+    metrics = request.app.state.metrics
+    metrics.count_degraded(answer.degraded)
+    for stage, milliseconds in answer.timings_ms.items():
+        metrics.stage.labels(stage).observe(milliseconds / 1000)
+    request.state.log = {"degraded": int(answer.degraded)}

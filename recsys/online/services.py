@@ -1,0 +1,34 @@
+"""What the gateway's routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from recsys.online.catalogue import Catalogues
+from recsys.online.ensemble import Ensemble
+from recsys.online.event_log import EventLog
+from recsys.online.fallback import PopularShelf
+from recsys.online.forget import Forgetter
+from recsys.online.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Services:
+    """Made when the gateway starts, within its event loop."""
+
+    recommender: Recommender
+    catalogues: Catalogues
+    shelf: PopularShelf
+    log: EventLog
+    forgetter: Forgetter
+    ensemble: Ensemble
+    client: redis.Redis
+
+    def valkey_answers(self) -> bool:
+        """Whether Valkey answers within its time limit."""
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False

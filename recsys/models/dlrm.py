@@ -89,13 +89,12 @@ def warm_start(model: mm.Model, towers: Towers, catalogue: Catalogue) -> None:
     tables["item_id"].assign(items)
 
 
-def train(
+def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what comes of it
     rows: pd.DataFrame,
     catalogue: Catalogue,
     workflows: Workflows,
     settings: TrainingSettings | None = None,
     progress: Progress = lambda *_: None,
-    *,
     towers: Path | None = None,
 ) -> Ranker:
     """Trains the ranker.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsys.errors import RecsysError
 from recsys.models.recipe import learning_rate, plan
 from recsys.settings import FitSettings
 
@@ -45,10 +46,13 @@ def fit(
 
     Returns:
         The history; training ends early after `patience` epochs that were not better than the best.
+
+    Raises:
+        RecsysError: The loss is not finite.
     """
     steps = plan(rows, settings)
     history: History = []
-    best, best_weights, since_best = -np.inf, weights.get_weights(), 0
+    best, best_weights, since_best = -np.inf, None, 0
     for epoch in range(steps.epochs):
         started = time.perf_counter()
         order = rng.permutation(rows)
@@ -57,6 +61,8 @@ def fit(
             done = epoch * steps.steps_per_epoch + number
             batch = order[number * steps.batch_size : (number + 1) * steps.batch_size]
             losses.append(step(batch, learning_rate(done, steps.steps, settings.learning_rate)))
+        if not np.isfinite(losses).all():
+            raise RecsysError("training", "the loss is not finite", "Lower the learning rate")
         record = {"epoch": float(epoch + 1), "loss": float(np.mean(losses)), **validate()}
         record["seconds"] = time.perf_counter() - started
         history.append(record)

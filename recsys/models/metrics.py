@@ -47,6 +47,20 @@ def _own(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     return np.where(positive >= 0, own, -np.inf)
 
 
+def positions(lists: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Rank of each row's positive in an ordered list, ties as the list has them.
+
+    Args:
+        lists: Item indexes, best first, int64 [rows, K]; negative entries are no items.
+        positive: Item index of the positive, int64 [rows].
+
+    Returns:
+        int64 [rows], from 1; `MISSED` where it is not in the list.
+    """
+    found = lists == positive[:, None]
+    return np.where(found.any(axis=1), found.argmax(axis=1) + 1, MISSED).astype(np.int64)
+
+
 def hit(rank: np.ndarray, k: int) -> float:
     """Share of rows whose positive is among the first k."""
     return float(np.mean(rank <= k))

@@ -24,11 +24,13 @@ def draw(
 
     Returns:
         Item indexes int64 [B, 1 + count], the positive first, and the correction float32 [B, 1 + count] to
-        subtract from their scores: the log of each one's proposal, `NEVER` for one that is the positive.
+        subtract from their scores: the log of how many times likelier each one is to be drawn than if all
+        were drawn alike; `NEVER` for a negative that is the positive.
     """
     drawn = tf.random.stateless_categorical(log_proposal, count, seed, dtype=tf.int64)
     items = tf.concat([positive[:, None], drawn], axis=1)
-    correction = tf.gather(log_proposal, items, batch_dims=1)
+    log_items = tf.math.log(tf.cast(tf.shape(log_proposal)[1], tf.float32))
+    correction = tf.gather(log_proposal, items, batch_dims=1) + log_items
     collides = tf.concat([tf.zeros_like(positive[:, None], tf.bool), drawn == positive[:, None]], axis=1)
     return items, tf.where(collides, NEVER, correction)
 

@@ -122,8 +122,9 @@ def listwise_loss(logits: tf.Tensor, correction: tf.Tensor, normalise: float = 0
     """Cross-entropy of the click among all items, estimated from the drawn ones (sampled softmax).
 
     A softmax does not care about a constant; the second term makes it that constant for which the scores'
-    exponentials sum to 1 over the catalogue, so that a score is the log of the chance that this item is
-    clicked next (self-normalisation: Devlin et al., 2014), and its sigmoid stays where float32 is fine.
+    exponentials average 1 over the catalogue (self-normalisation: Devlin et al., 2014). So a score says how
+    many times likelier this item is clicked than one taken at random, as a logarithm, and its sigmoid is the
+    chance that of the two it is this one: a number that means something, and that float32 can tell apart.
 
     Args:
         logits: float32 [B, 1 + count], the click in column 0.

@@ -85,9 +85,9 @@ def build(workflows: Workflows, settings: RetrievalSettings, seed: int) -> mm.Re
         Merlin's `TwoTowerModelV2`, with in-batch contrastive output; `train` brings its own candidates.
     """
     tf.keras.utils.set_random_seed(seed)
-    query = _tower(columns(workflows, query_features(settings)), settings.hidden, seed)
+    query = _tower(columns(workflows, query_features(settings)), settings.hidden, settings.dropout, seed)
     item_columns = columns(workflows, (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES))
-    candidate = _tower(item_columns, settings.hidden, seed + 100)
+    candidate = _tower(item_columns, settings.hidden, 0.0, seed + 100)
     return mm.TwoTowerModelV2(query, candidate)
 
 
@@ -197,7 +197,7 @@ def validate(tower: TwoTower, catalogue: Catalogue, held: Examples) -> dict[str,
     return metrics.summary(np.concatenate(found))
 
 
-def _tower(inputs: Schema, hidden: int, seed: int) -> mm.Encoder:
+def _tower(inputs: Schema, hidden: int, dropout: float, seed: int) -> mm.Encoder:
     """Sum of each feature's 64-wide embedding, plus a residual network of it."""
     width = schema.EMBEDDING_DIM
     categories = inputs.select_by_tag(Tags.CATEGORICAL)
@@ -211,7 +211,11 @@ def _tower(inputs: Schema, hidden: int, seed: int) -> mm.Encoder:
             pretrained, output_dims=width, sequence_combiner=None, aggregation="element-wise-sum"
         )
     block = mm.ParallelBlock(branches, aggregation="element-wise-sum", is_input=True, schema=inputs)
-    return mm.Encoder(block, mm.ResidualBlock(blocks.network((hidden,), width), activation=None))
+    return mm.Encoder(
+        block,
+        mm.ResidualBlock(blocks.network((hidden,), width), activation=None),
+        tf.keras.layers.Dropout(dropout),
+    )
 
 
 def _embed(encoder: mm.Encoder, inputs: Features) -> np.ndarray:

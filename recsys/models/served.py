@@ -57,8 +57,8 @@ def serve(
 ) -> Served:
     """Asks the chain for each row, with the features that its user had at its time.
 
-    All that is ranked is returned, so hit@300 means the same for retrieval and chain, and nothing is filtered:
-    what the user has seen counts as a hit too. Feature store and seen filter are not asked.
+    All that is ranked is returned, so hit@300 means the same for retrieval and chain, and nothing is
+    filtered: what the user has seen counts as a hit too. Feature store and seen filter are not asked.
 
     Args:
         release_dir: A release's artefacts.

@@ -9,8 +9,8 @@ import numpy as np
 import redis
 
 from recsys.errors import BadUse
-from recsys.serving.graph import ENSEMBLE_INPUTS, MODELS, Model
-from recsys.serving.stage import Arrays, Stage, load_stage
+from recsys.serving.graph import ENSEMBLE_INPUTS, FUSED_MODEL, Model
+from recsys.serving.stage import Arrays, close_stages, load_stages, run_stage
 from recsys.serving.store import Store
 from recsys.serving.tensors import TENSORS
 from recsys.settings import Settings
@@ -31,10 +31,8 @@ class Chain:
     def __init__(self, artefacts_dir: Path, settings: Settings, client: redis.Redis | None = None) -> None:
         self._settings = settings.serving
         store = None if client is None else Store(client, settings.seen)
-        self._stages: list[tuple[Model, Stage]] = []
-        for model in MODELS:
-            parameters = {name: str(getattr(settings.serving, name)) for name in model.parameters}
-            self._stages.append((model, load_stage(model, artefacts_dir, parameters, store)))
+        parameters = {name: str(getattr(settings.serving, name)) for name in FUSED_MODEL.parameters}
+        self._stages = load_stages(artefacts_dir, parameters, store)
 
     def run(
         self, inputs: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray] | None = None
@@ -59,16 +57,13 @@ class Chain:
         for model, stage in self._stages:
             if known.keys() & set(model.outputs.values()):
                 tensors |= _replaced(model, known, rows)
-                continue
-            outputs = stage.run({port: tensors[name] for port, name in model.inputs.items()})
-            tensors |= {name: outputs[port] for port, name in model.outputs.items()}
+            else:
+                tensors |= run_stage(model, stage, tensors)
         return tensors
 
     def close(self) -> None:
         """Stop what the stages run in the background."""
-        for _, stage in self._stages:
-            if close := getattr(stage, "close", None):
-                close()
+        close_stages(stage for _, stage in self._stages)
 
     def _request(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         if unknown := sorted(set(inputs) - set(ENSEMBLE_INPUTS)):

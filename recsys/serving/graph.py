@@ -24,6 +24,7 @@ from recsys.schema import (
 from recsys.serving.tensors import TENSORS, feature, tiled
 
 ENSEMBLE: Final = "ensemble_model"
+FUSED: Final = "ensemble_fused"
 RELEASES_PARAMETER: Final = "releases"
 """The models' parameter that names the folder of releases."""
 
@@ -42,6 +43,7 @@ class Model:
         outputs: Output name of the model -> tensor of the graph.
         parameters: Fields of `ServingSettings` that its stage is loaded with.
         store: Whether its stage asks Valkey.
+        module: Where its stage is loaded from; `recsys.serving.stages.<name>` when empty.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Model:
     outputs: dict[str, str]
     parameters: tuple[str, ...] = ()
     store: bool = False
+    module: str = ""
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -172,6 +175,26 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
 )
 
+FUSED_MODEL: Final = Model(
+    FUSED,
+    "runs the stages of all fourteen models in one process",
+    inputs=_same(*ENSEMBLE_INPUTS),
+    outputs=_same(*ENSEMBLE_OUTPUTS),
+    parameters=tuple(dict.fromkeys(name for each in MODELS for name in each.parameters)),
+    store=True,
+    module="recsys.serving.fused",
+)
+
+
+def steps(variant: str) -> tuple[Model, ...]:
+    """The models that `ensemble_model` chains.
+
+    Args:
+        variant: `ServingSettings.variant`. Either way the ensemble is what clients ask, and its pins are what
+            a switch of releases changes.
+    """
+    return (FUSED_MODEL,) if variant == "fused" else MODELS
+
 
 def model(name: str) -> Model:
     """The model of that name.
@@ -179,7 +202,7 @@ def model(name: str) -> Model:
     Raises:
         KeyError: There is none.
     """
-    return {known.name: known for known in MODELS}[name]
+    return {known.name: known for known in (*MODELS, FUSED_MODEL)}[name]
 
 
 def edges() -> list[tuple[str, str, list[str]]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from recsys.errors import RecsysError
 from recsys.serving.graph import RELEASES_PARAMETER, Model, model
-from recsys.serving.stage import Arrays, Stage, load_stage
+from recsys.serving.stage import Arrays, Stage, close_stages, load_stage
 from recsys.serving.tensors import TENSORS
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Stop what the stage runs in the background."""
-        if close := getattr(self._stage, "close", None):
-            close()
+        close_stages([self._stage])
 
 
 def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outcome]:

@@ -14,10 +14,12 @@ from recsys.serving.graph import (
     ENSEMBLE,
     ENSEMBLE_INPUTS,
     ENSEMBLE_OUTPUTS,
+    FUSED,
     MODELS,
     RELEASES_PARAMETER,
     Model,
     edges,
+    steps,
 )
 from recsys.serving.tensors import TENSORS
 from recsys.settings import ServingSettings
@@ -57,7 +59,7 @@ def model_config(
             f"max_batch_size: {settings.max_batch_size}",
             *_ports("input", model.inputs, settings),
             *_ports("output", model.outputs, settings),
-            "instance_group [ { kind: KIND_CPU, count: 1 } ]",
+            f"instance_group [ {{ kind: KIND_CPU, count: {_instances(model, settings)} }} ]",
             # A queue delay would be paid once a model, fourteen times a request.
             "dynamic_batching { max_queue_delay_microseconds: 0 }",
             f"version_policy {{ specific {{ versions: [ {numbers} ] }} }}",
@@ -71,7 +73,7 @@ def ensemble_config(settings: ServingSettings, version: int = 1) -> str:
     """`config.pbtxt` of the ensemble, each step pinned to one version.
 
     Args:
-        settings: Widths and batch size.
+        settings: Widths, batch size and the variant.
         version: The release number that all steps serve, so that no answer mixes releases.
     """
     return "\n".join(
@@ -85,7 +87,7 @@ def ensemble_config(settings: ServingSettings, version: int = 1) -> str:
             f"version_policy {{ specific {{ versions: [ {version} ] }} }}",
             "ensemble_scheduling {",
             "  step [",
-            ",\n".join(_step(model, version) for model in MODELS),
+            ",\n".join(_step(model, version) for model in steps(settings.variant)),
             "  ]",
             "}",
             "",
@@ -99,7 +101,7 @@ def repository_files(
     """Every file of a model repository that serves one release: relative path -> text."""
     settings = settings or ServingSettings()
     files = {}
-    for model in MODELS:
+    for model in steps(settings.variant):
         files[f"{model.name}/config.pbtxt"] = model_config(model, settings, releases, (version,))
         files[f"{model.name}/{version}/model.py"] = MODEL_PY
     files[f"{ENSEMBLE}/config.pbtxt"] = ensemble_config(settings, version)
@@ -154,6 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(
             f"{options.dir}: out of step: {', '.join(wrong)}. Run python -m recsys.serving.graph --write"
         )
+
+
+def _instances(model: Model, settings: ServingSettings) -> int:
+    """Processes of a model: the fourteen run beside each other already, one fused process is alone."""
+    return settings.fused_instances if model.name == FUSED else 1
 
 
 def _only_flags(tensors: Sequence[str]) -> bool:

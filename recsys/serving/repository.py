@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recsys.errors import BadUse
-from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.graph import ENSEMBLE, steps
 from recsys.serving.render import ensemble_config, model_config, repository_files
 from recsys.settings import ServingSettings
 
@@ -19,8 +19,8 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
     Args:
         models_dir: The repository, usually <home>/triton/models.
         releases: Folder of releases; <releases>/<number> must be there.
-        number: The release's number, which becomes the version of all fifteen models.
-        settings: Widths, batch size and the stages' parameters.
+        number: The release's number, which becomes the version of all models.
+        settings: Widths, batch size, variant and the stages' parameters.
 
     Raises:
         BadUse: There is no such release.
@@ -37,7 +37,7 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
 
 
 def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], settings: ServingSettings) -> None:
-    """Have the fourteen models serve these releases side by side; the ensemble stays as it is.
+    """Have the ensemble's models serve these releases side by side; the ensemble stays as it is.
 
     Written so that loading each model afterwards (Triton's model-control API) adds the new versions while
     the old ones keep serving, and drops those no longer named.
@@ -56,7 +56,7 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
     for number in numbers:
         _must_exist(releases, number)
     wanted = repository_files(settings, str(releases.resolve()), numbers[0])
-    for model in MODELS:
+    for model in steps(settings.variant):
         folder = models_dir / model.name
         for number in numbers:
             _write(folder / str(number) / "model.py", wanted[f"{model.name}/{numbers[0]}/model.py"])
@@ -68,7 +68,7 @@ def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings) -> No
 
     Args:
         models_dir: The repository.
-        number: A release that the fourteen models serve already.
+        number: A release that the ensemble's models serve already.
         settings: The same as `assemble` was given.
     """
     folder = models_dir / ENSEMBLE
@@ -83,7 +83,7 @@ def drop_versions(models_dir: Path, keep: Sequence[int]) -> None:
         models_dir: The repository.
         keep: Releases whose folders stay.
     """
-    for folder in (models_dir / name for name in (*(model.name for model in MODELS), ENSEMBLE)):
+    for folder in models_dir.iterdir():
         for version in folder.iterdir():
             if version.is_dir() and version.name.isdigit() and int(version.name) not in keep:
                 shutil.rmtree(version)

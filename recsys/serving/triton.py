@@ -19,7 +19,7 @@ import recsys
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
-from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.graph import ENSEMBLE, steps
 from recsys.serving.wheel import prepare_backends, server_folder
 from recsys.settings import Settings
 
@@ -134,9 +134,13 @@ def is_model_ready(http: str, name: str) -> bool:
     return _get(http, f"/v2/models/{name}/ready")
 
 
-def model_names() -> list[str]:
-    """The fourteen models and the ensemble."""
-    return [*(model.name for model in MODELS), ENSEMBLE]
+def model_names(variant: str = "ensemble") -> list[str]:
+    """The models that a server of a variant runs, the ensemble among them.
+
+    Args:
+        variant: `ServingSettings.variant`.
+    """
+    return [*(model.name for model in steps(variant)), ENSEMBLE]
 
 
 class TritonServer:

@@ -75,18 +75,21 @@ def _fill(store: redis.Redis, item_ids: list[int]) -> None:
 
 
 @contextmanager
-def open_shop(home: Path, valkey_timeout_s: float = 2.0) -> Iterator[Shop]:
+def open_shop(
+    home: Path, valkey_timeout_s: float = 2.0, serving: ServingSettings = SERVING
+) -> Iterator[Shop]:
     """Start a system and stop it at the end.
 
     Args:
         home: Its folder.
         valkey_timeout_s: Generous, so that a busy machine degrades no answer; short where Valkey is to fail.
+        serving: Widths, ports and the variant.
     """
     releases = home / "releases"
     make_release(releases / "1", items=500)
     with ValkeyServer(home / "valkey") as valkey:
         reach = ValkeySettings(url=valkey.url, timeout_s=valkey_timeout_s)
-        settings = Settings(home=home, serving=SERVING, valkey=reach)
+        settings = Settings(home=home, serving=serving, valkey=reach)
         store = redis.Redis.from_url(valkey.url, socket_timeout=5, socket_connect_timeout=5)
         _fill(store, np.load(releases / "1" / schema.ITEM_IDS_FILE).tolist())
         models = home / "triton" / "models"

@@ -10,7 +10,7 @@ from tritonclient.grpc import model_config_pb2
 
 from recsys.errors import BadUse
 from recsys.serving import repository
-from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.graph import ENSEMBLE, FUSED, MODELS
 from recsys.settings import ServingSettings
 
 SETTINGS = ServingSettings()
@@ -47,6 +47,20 @@ def test_a_release_is_the_version_of_all_fifteen(models: Path, releases: Path) -
         assert config(models, each.name).parameters["releases"].string_value == str(releases.resolve())
     assert versions(models, ENSEMBLE) == ["3"]
     assert {step.model_version for step in config(models, ENSEMBLE).ensemble_scheduling.step} == {3}
+
+
+def test_the_fused_variant_is_two_models(tmp_path: Path, releases: Path) -> None:
+    fused = ServingSettings(variant="fused", fused_instances=2)
+    folder = tmp_path / "fused"
+    repository.assemble(folder, releases, 3, fused)
+    assert sorted(path.name for path in folder.iterdir()) == [FUSED, ENSEMBLE]
+    assert config(folder, FUSED).instance_group[0].count == 2
+    assert [step.model_name for step in config(folder, ENSEMBLE).ensemble_scheduling.step] == [FUSED]
+    repository.set_versions(folder, releases, [3, 4], fused)
+    repository.pin_ensemble(folder, 4, fused)
+    repository.drop_versions(folder, [4])
+    assert versions(folder, FUSED) == versions(folder, ENSEMBLE) == ["4"]
+    assert config(folder, ENSEMBLE).ensemble_scheduling.step[0].model_version == 4
 
 
 def test_assembling_again_leaves_nothing_behind(models: Path, releases: Path) -> None:

@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from factories.shop_server import Shop, open_shop
+from factories.shop_server import SERVING, Shop, open_shop
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Shared; what a test writes to Valkey it takes away again."""
     with open_shop(tmp_path_factory.mktemp("shop")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fused_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The same shop, its fourteen stages in the one process of `ensemble_fused`."""
+    serving = SERVING.model_copy(update={"variant": "fused"})
+    with open_shop(tmp_path_factory.mktemp("fused"), serving=serving) as running:
         yield running
 
 

@@ -23,15 +23,12 @@ def event(
     json: Json = False,
 ) -> None:
     """Record what a user did with an item."""
-    from recsys.local.fill import settings_at
-    from recsys.local.services import require_ready, supervisor
+    from recsys.local.events import record
     from recsys.online.events import Event
-    from recsys.online.stream_log import StreamLog
     from recsys.schema import DEVICES, UNKNOWN
-    from recsys.valkey import connect
 
     seconds = unix_seconds(at)
-    recorded = Event(
+    happened = Event(
         event_id=uuid.uuid4().hex,
         user_id=check_id(user, "--user"),
         item_id=check_id(item, "--item"),
@@ -39,12 +36,8 @@ def event(
         device_type=UNKNOWN if device is None else DEVICES[device.value],
         event_type=kind,
     )
-    settings = get_settings()
-    url = require_ready(supervisor(settings), "valkey")["url"]
-    client = connect(settings_at(settings, url).valkey)
-    StreamLog(client, settings.events).append([recorded])
-    client.close()
+    way = record(happened, get_settings())
     if json:
-        print_json(recorded.fields())
+        print_json({**happened.fields(), "way": way})
     else:
-        results.print(f"Recorded {kind} of item {item} by user {user} as {recorded.event_id}.")
+        results.print(f"Recorded {kind} of item {item} by user {user} through the {way}.")

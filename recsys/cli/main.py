@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli import data, demo, doctor, evaluate, event, pipeline, recommend, release, services
+from recsys.cli import capacity, data, demo, doctor, evaluate, event, pipeline, recommend, release, services
 from recsys.cli.failures import explain
 from recsys.settings import get_settings
 
@@ -34,6 +34,7 @@ for command in (
     evaluate.evaluate,
     doctor.doctor,
     demo.demo,
+    capacity.capacity,
 ):
     app.command()(command)
 

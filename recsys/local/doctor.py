@@ -130,6 +130,7 @@ def _ports(settings: Settings, ours: set[int]) -> list[Check]:
         "Triton HTTP": (serving.http_port, "RECSYS_SERVING__HTTP_PORT"),
         "Triton gRPC": (serving.grpc_port, "RECSYS_SERVING__GRPC_PORT"),
         "Triton metrics": (serving.metrics_port, "RECSYS_SERVING__METRICS_PORT"),
+        "the gateway": (settings.gateway.port, "RECSYS_GATEWAY__PORT"),
     }
     return [_port(name, port, setting, ours) for name, (port, setting) in wanted.items()]
 

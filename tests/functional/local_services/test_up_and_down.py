@@ -42,6 +42,7 @@ def test_all_is_ready_on_the_release(system) -> None:
         "valkey": "ready",
         "triton": "ready",
         "worker": "ready",
+        "gateway": "ready",
     }
     assert {"state", "http", "grpc", "metrics", "pid"} <= document["services"]["triton"].keys()
 
@@ -88,12 +89,22 @@ def test_extreme_user_ids_are_anonymous_visitors(system) -> None:
         assert answer["items"] == anonymous["items"]
 
 
-def test_an_event_is_on_the_stream(system) -> None:
+def test_an_event_goes_through_the_gateway_to_the_log(system) -> None:
     recorded = system.json("event", "--user", "3", "--item", "17", "--at", "2025-08-10T19:00")
+    assert recorded.pop("way") == "gateway"
     client = redis.Redis.from_url(system.services()["valkey"]["url"], socket_timeout=5)
     [(_, fields)] = client.xrevrange("events", count=1)
     assert {key.decode(): value.decode() for key, value in fields.items()} == recorded
     assert (recorded["user_id"], recorded["item_id"], recorded["timestamp"]) == ("3", "17", "1754852400")
+
+
+def test_without_a_gateway_an_event_goes_straight_to_the_log(system) -> None:
+    kill(system.services()["gateway"]["pid"])
+    recorded = system.json("event", "--user", "4", "--item", "18", "--device", "tablet")
+    assert (recorded["way"], recorded["device_type"]) == ("event log", "2")
+    client = redis.Redis.from_url(system.services()["valkey"]["url"], socket_timeout=5)
+    [(_, fields)] = client.xrevrange("events", count=1)
+    assert fields[b"event_id"].decode() == recorded["event_id"]
 
 
 def test_the_worker_applies_an_event(system) -> None:
@@ -107,7 +118,7 @@ def test_the_worker_applies_an_event(system) -> None:
     assert now * 1000 <= score <= (time.time() + 1) * 1000
 
 
-@pytest.mark.parametrize("name", ["triton", "valkey", "worker"])
+@pytest.mark.parametrize("name", ["triton", "valkey", "worker", "gateway"])
 def test_up_recovers_a_service_that_was_killed(system, name: str) -> None:
     before = system.services()
     question = ("recommend", "--user", "3", "--at", "2025-08-10T19:00")

@@ -59,7 +59,7 @@ def _post(address: str, key: Path, event: Event) -> None:
         "device_type": device,
         "event_type": event.event_type,
     }
-    request = urllib.request.Request(  # noqa: S310 - always http
+    request = urllib.request.Request(
         f"http://{address}/v1/events",
         json.dumps(body).encode(),
         {"Content-Type": "application/json", "X-API-Key": key.read_text().strip()},

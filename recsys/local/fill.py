@@ -26,7 +26,7 @@ def settings_at(settings: Settings, valkey_url: str) -> Settings:
     return settings.model_copy(update={"valkey": settings.valkey.model_copy(update={"url": valkey_url})})
 
 
-def fill_features(context: Context, report: Callable[[str], None]) -> None:
+def fill_features(context: Context, report: Callable[[str], object]) -> None:
     """Write the release's features of users, items and behaviour, unless they were the last ones written.
 
     Args:

@@ -1,0 +1,197 @@
+{{/* Prefix of every object's name. */}}
+{{- define "recsys.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that never change, for selectors. Takes (list $ component). */}}
+{{- define "recsys.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ default $root.Chart.Name $root.Values.nameOverride }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* All labels of an object. Takes (list $ component). */}}
+{{- define "recsys.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "recsys.selector" . }}
+app.kubernetes.io/part-of: recsys
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Image reference. Takes (list $ image). */}}
+{{- define "recsys.image" -}}
+{{- $root := index . 0 -}}{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{/* Pod Security "restricted", for a pod. */}}
+{{- define "recsys.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{/* Pod Security "restricted", for a container. */}}
+{{- define "recsys.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* Secret with Valkey's address or password. */}}
+{{- define "recsys.valkeySecret" -}}
+{{- default (printf "%s-valkey" (include "recsys.fullname" .)) .Values.valkey.existingSecret -}}
+{{- end -}}
+
+{{/* Environment of every container of the project. */}}
+{{- define "recsys.env" -}}
+- { name: RECSYS_PROFILE, value: {{ .Values.profile | quote }} }
+- { name: RECSYS_HOME, value: {{ .Values.release.home | quote }} }
+- { name: HOME, value: /tmp }
+{{- if .Values.valkey.inCluster.enabled }}
+- name: VALKEY_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ include "recsys.valkeySecret" . }}, key: password } }
+- { name: RECSYS_VALKEY__URL, value: "redis://:$(VALKEY_PASSWORD)@{{ include "recsys.fullname" . }}-valkey:6379/0" }
+{{- else }}
+- name: RECSYS_VALKEY__URL
+  valueFrom: { secretKeyRef: { name: {{ include "recsys.valkeySecret" . }}, key: url } }
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Where a release comes from, as arguments. */}}
+{{- define "recsys.releaseArgs" -}}
+- --source={{ .Values.release.source }}
+- --into={{ .Values.release.home }}
+- --release={{ .Values.release.number | int }}
+{{- end -}}
+
+{{/* Volumes of a pod that starts from a release. */}}
+{{- define "recsys.volumes" -}}
+- name: home
+  emptyDir: { sizeLimit: {{ .Values.release.sizeLimit }} }
+- name: tmp
+  emptyDir: { sizeLimit: 1Gi }
+{{- with .Values.release.claim }}
+- name: releases
+  persistentVolumeClaim: { claimName: {{ . }}, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{/* Mounts of a container that fetches a release. */}}
+{{- define "recsys.fetchMounts" -}}
+- { name: home, mountPath: {{ .Values.release.home }} }
+- { name: tmp, mountPath: /tmp }
+{{- if .Values.release.claim }}
+- { name: releases, mountPath: /releases, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{/* The init container that fetches a release. Takes (list $ image module). */}}
+{{- define "recsys.fetch" -}}
+{{- $root := index . 0 -}}
+- name: fetch-release
+  image: {{ include "recsys.image" (list $root (index . 1)) }}
+  imagePullPolicy: {{ (index . 1).pullPolicy }}
+  command: [python, -m, {{ index . 2 }}]
+  args:
+    {{- include "recsys.releaseArgs" $root | nindent 4 }}
+  env:
+    {{- include "recsys.env" $root | nindent 4 }}
+  resources:
+    requests: { cpu: 250m, memory: 256Mi, ephemeral-storage: 256Mi }
+    limits: { memory: 512Mi, ephemeral-storage: {{ $root.Values.release.sizeLimit }} }
+  securityContext:
+    {{- include "recsys.containerSecurity" $root | nindent 4 }}
+  volumeMounts:
+    {{- include "recsys.fetchMounts" $root | nindent 4 }}
+{{- end -}}
+
+{{/* Where a component's pods go. Takes (list $ component values). */}}
+{{- define "recsys.placement" -}}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $values := index . 2 -}}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $values.topologySpread }}
+topologySpreadConstraints:
+  {{- range $key, $strictness := dict "topology.kubernetes.io/zone" "ScheduleAnyway" "kubernetes.io/hostname" "ScheduleAnyway" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: {{ $strictness }}
+    labelSelector:
+      matchLabels:
+        {{- include "recsys.selector" (list $root $component) | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Head of a pod's spec. Takes (list $ component account). */}}
+{{- define "recsys.podHead" -}}
+{{- $root := index . 0 -}}
+serviceAccountName: {{ include "recsys.fullname" $root }}-{{ index . 1 }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext:
+  {{- include "recsys.podSecurity" $root | nindent 2 }}
+{{- end -}}
+
+{{/* How far and how fast an HPA moves. Takes an autoscaling section. */}}
+{{- define "recsys.scaling" -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- fail (printf "autoscaling.minReplicas: %d is above maxReplicas, %d. Make one fit the other." (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+minReplicas: {{ .minReplicas }}
+maxReplicas: {{ .maxReplicas }}
+behavior:
+  {{- include "recsys.behavior" . | nindent 2 }}
+{{- end -}}
+
+{{- define "recsys.behavior" -}}
+scaleUp:
+  stabilizationWindowSeconds: {{ .scaleUp.stabilizationSeconds }}
+  selectPolicy: Max
+  policies:
+    - { type: Percent, value: {{ .scaleUp.percent }}, periodSeconds: {{ .scaleUp.periodSeconds }} }
+    - { type: Pods, value: {{ .scaleUp.pods }}, periodSeconds: {{ .scaleUp.periodSeconds }} }
+scaleDown:
+  stabilizationWindowSeconds: {{ .scaleDown.stabilizationSeconds }}
+  policies:
+    - { type: Pods, value: {{ .scaleDown.pods }}, periodSeconds: {{ .scaleDown.periodSeconds }} }
+{{- end -}}

@@ -1,0 +1,55 @@
+"""What runs before Triton in its container: a release is fetched and the model repository assembled from it.
+
+    python -m recsys.serving.container --source s3://bucket/releases --into /var/lib/recsys
+
+Triton then serves `/var/lib/recsys/triton/models`. Widths and stages' settings come from RECSYS_SERVING__*.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recsys.errors import RecsysError
+from recsys.release.fetch import fetch, options_parser
+from recsys.serving.repository import assemble
+from recsys.settings import Settings, get_settings
+
+
+def prepare(source: str, home: Path, settings: Settings, number: int = 0) -> int:
+    """Make a container ready for Triton.
+
+    Args:
+        source: Root of a release store: a folder or s3://bucket/prefix.
+        home: The container's state folder.
+        settings: Widths and the stages' parameters.
+        number: Which release; 0 for the one that is current at the source.
+
+    Returns:
+        The number of the release that will be served.
+
+    Raises:
+        RecsysError: The release cannot be fetched or is damaged.
+    """
+    number = fetch(source, home, number)
+    models = home / "triton" / "models"
+    models.parent.mkdir(parents=True, exist_ok=True)
+    assemble(models, home / "releases", number, settings.serving)
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m recsys.serving.container`; says in one line what it did, or why it could not."""
+    parser = options_parser("python -m recsys.serving.container", "Make ready what Triton serves.")
+    options = parser.parse_args(arguments)
+    try:
+        number = prepare(options.source, options.into, get_settings(), options.release)
+    except RecsysError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    sys.stdout.write(f"release {number} is ready to be served\n")
+
+
+if __name__ == "__main__":
+    main()

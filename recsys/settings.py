@@ -141,6 +141,7 @@ class GatewaySettings(BaseModel):
         "ensemble", description="precomputed: batch answers first, the ensemble for users without one"
     )
     deadline_s: float = Field(0.45, gt=0, description="longest an answer may take; callers may ask for less")
+    max_calls: int = Field(32, ge=1, description="calls to Triton under way; beyond it fallbacks answer")
     reserve_s: float = Field(0.15, gt=0, description="part of the deadline that is kept for a fallback")
     max_body_bytes: int = Field(262_144, ge=1_024)
     rate_per_s: float = Field(500.0, gt=0, description="requests a second and key")

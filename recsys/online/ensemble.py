@@ -1,7 +1,14 @@
-"""The gateway's way to Triton: one user's question over asyncio gRPC, with a deadline and a breaker."""
+"""The gateway's way to Triton: one user's question over asyncio gRPC, with a deadline and a breaker.
+
+A call that takes too long is left to itself and not cancelled: Triton crashes now and then when a call is
+cancelled that it is working on (triton-inference-server/server issues 7368 and 8034), and a gRPC deadline
+is a cancellation. Calls under way are counted, those left to themselves too, and there is a limit to
+them: what Triton cannot keep up with is answered from a fallback at once and does not queue.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +26,7 @@ from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
 from recsys.serving.tensors import TENSORS
 
 _TYPES: Final = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
+_ABANDONED_S: Final = 30.0  # when a call that was left to itself is cancelled after all: Triton is gone
 # gRPC waits up to two minutes between attempts to connect; a Triton that is back is to be met at once.
 _CHANNEL: Final = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -49,11 +57,14 @@ class Ensemble:
 
     Args:
         grpc: `host:port` of Triton's gRPC service.
+        limit: Most calls under way.
         breaker: Guards Triton.
     """
 
-    def __init__(self, grpc: str, breaker: Breaker | None = None) -> None:
+    def __init__(self, grpc: str, limit: int = 32, breaker: Breaker | None = None) -> None:
         self._grpc = grpc
+        self._limit = limit
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._breaker = breaker or Breaker(failures=3, cooldown_s=0.5)
         self._client = InferenceServerClient(grpc, channel_args=_CHANNEL)
         self._outputs = [InferRequestedOutput(name) for name in ENSEMBLE_OUTPUTS]
@@ -66,12 +77,16 @@ class Ensemble:
         Args:
             question: Who is asked for.
             deadline: Moment of the monotonic clock, in seconds, at which the caller stops waiting. Triton is
-                told, and drops what it cannot answer in time.
+                told as the request's `timeout`, after which its queues may drop it.
             headers: Sent along, for tracing.
 
         Raises:
-            Unavailable: Triton did not answer in time, refused, or is being left alone by the breaker.
+            Unavailable: Triton did not answer in time, refused, has too much to do, or is being left alone by
+                the breaker.
         """
+        if len(self._under_way) >= self._limit:
+            # Not a failure of Triton's, so the breaker is not told.
+            raise Unavailable("Triton", f"{self._limit} calls are under way", "Add replicas")
         return await self._breaker.call_async(self._ask, question, deadline, headers)
 
     async def is_ready(self, timeout_s: float) -> bool:
@@ -95,15 +110,25 @@ class Ensemble:
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             raise Unavailable("Triton", "no time left to ask it", "Allow a longer deadline")
-        try:
-            answer = await self._client.infer(
+        call = asyncio.ensure_future(
+            self._client.infer(
                 ENSEMBLE,
                 _inputs(question),
                 outputs=self._outputs,
-                client_timeout=left_s,
+                client_timeout=_ABANDONED_S,
                 timeout=int(left_s * 1e6),
                 headers=headers,
             )
+        )
+        self._under_way.add(call)
+        call.add_done_callback(self._settle)
+        await asyncio.wait({call}, timeout=left_s)
+        if not call.done():
+            raise Unavailable(
+                f"Triton at {self._grpc}", f"no answer in {left_s:.3f} s", "See `recsys status`"
+            )
+        try:
+            answer = call.result()
         except InferenceServerException as error:
             cause = " ".join(str(error.message()).split()) or str(error.status())
             raise Unavailable(f"Triton at {self._grpc}", cause, "See `recsys status`") from error
@@ -111,6 +136,11 @@ class Ensemble:
         count = int((ids != NO_ITEM).sum())
         release = int(answer.get_response().model_version or 0)
         return Recommendation(ids[:count].tolist(), scores[:count].tolist(), int(degraded[0]), release)
+
+    def _settle(self, call: asyncio.Future[Any]) -> None:
+        self._under_way.discard(call)
+        if not call.cancelled():
+            call.exception()  # looked at, so that an answer nobody waits for any more is not reported as lost
 
 
 def _inputs(question: Question) -> list[Any]:

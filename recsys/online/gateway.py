@@ -35,6 +35,7 @@ from recsys.online.problems import invalid, problem
 from recsys.online.recommender import Recommender
 from recsys.online.services import Services
 from recsys.online.stream_log import StreamLog
+from recsys.online.writer import Writer
 from recsys.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -76,14 +77,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     catalogues = Catalogues(settings.home / "releases")
     shelf = PopularShelf(catalogues, Popularity(client, settings.popularity))
     triton = settings.gateway.triton or f"127.0.0.1:{settings.serving.grpc_port}"
-    ensemble = Ensemble(triton)
+    ensemble = Ensemble(triton, settings.gateway.max_calls)
     fallback = Fallback(client, settings, catalogues, shelf)
     app.state.services = Services(
         recommender=Recommender(ensemble, fallback, catalogues, settings.gateway),
         catalogues=catalogues,
         shelf=shelf,
-        log=StreamLog(client, settings.events),
-        forgetter=Forgetter(client, settings.seen),
+        writer=Writer(StreamLog(client, settings.events), Forgetter(client, settings.seen)),
         ensemble=ensemble,
         client=client,
     )
@@ -92,6 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     refreshing.cancel()
     await ensemble.close()
+    app.state.services.writer.close()
     client.close()
 
 

@@ -15,7 +15,7 @@ from recsys.online.auth import Scope
 from recsys.online.clock import wall_ms
 from recsys.online.doorkeeper import needs
 from recsys.online.ensemble import Question
-from recsys.online.events import FORGET, Event
+from recsys.online.events import Event
 from recsys.online.logs import request_id
 from recsys.online.recommender import Answer
 from recsys.online.rules import Rules
@@ -66,7 +66,7 @@ async def accept(asked: api.EventIn | api.EventBatch, request: Request) -> api.E
     events = [_event(place, each) for place, each in enumerate(given)]
     metrics = request.app.state.metrics.events
     try:
-        await asyncio.to_thread(_services(request).log.append, events)
+        await _services(request).writer.append(events)
     except Exception:
         metrics.labels("refused").inc(len(events))
         raise
@@ -79,11 +79,7 @@ async def accept(asked: api.EventIn | api.EventBatch, request: Request) -> api.E
 @router.delete("/users/{user_id}/history", dependencies=[Depends(needs(Scope.ADMIN))], responses=_PROBLEM)
 async def forget(user_id: Annotated[api.UserId, Path()], request: Request) -> api.Forgotten:
     """Forget what a user did: seen and recent items, behaviour features, and what a replay would bring."""
-    services = _services(request)
-    until_ms = await asyncio.to_thread(services.forgetter.forget, user_id)
-    # The worker may have been writing this user's features just now; it clears them again when it gets here.
-    told = Event(f"forget-{uuid.uuid4().hex}", user_id, NO_ITEM, until_ms, event_type=FORGET)
-    await asyncio.to_thread(services.log.append, [told])
+    until_ms = await _services(request).writer.forget(user_id)
     return api.Forgotten(request_id=request_id.get(), user_id=user_id, until_ms=until_ms)
 
 

@@ -8,10 +8,9 @@ import redis
 
 from recsys.online.catalogue import Catalogues
 from recsys.online.ensemble import Ensemble
-from recsys.online.event_log import EventLog
 from recsys.online.fallback import PopularShelf
-from recsys.online.forget import Forgetter
 from recsys.online.recommender import Recommender
+from recsys.online.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,7 @@ class Services:
     recommender: Recommender
     catalogues: Catalogues
     shelf: PopularShelf
-    log: EventLog
-    forgetter: Forgetter
+    writer: Writer
     ensemble: Ensemble
     client: redis.Redis
 

@@ -67,7 +67,7 @@ def print_sweep(plan: Plan, price: Price | None, p99: float, json: bool) -> None
     if json:
         print_json({"days": [_document(day, price) for day in days], "best": best and _document(best, price)})
         return
-    columns = ("queue time", "head-room", "p99 ms", "refused", "mean replicas", "node hours", "USD a day", "")
+    columns = ("queue time", "head-room", "p99 ms", "refused", "replicas", "node h", "USD", "")
     rows = [
         (
             f"{day.plan.hpa.threshold_ms:g} ms",

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from factories.shop import make_shop
 
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.errors import RecsysError
-from recsys.kubeflow import StepEvent, run_full
 from recsys.release.assemble import REQUIRED
-from recsys.release.store import ReleaseStore
 from recsys.serving.chain import Chain
 from recsys.settings import Settings
 
 pytestmark = pytest.mark.functional
 
-TINY = {
-    "RECSYS_TRAINING__RETRIEVAL__EPOCHS": "2",
-    "RECSYS_TRAINING__RETRIEVAL__MOST_EPOCHS": "2",
-    "RECSYS_TRAINING__RANKING__EPOCHS": "2",
-    "RECSYS_TRAINING__RANKING__MOST_EPOCHS": "2",
-    "RECSYS_GATE__RANKER_AUC": "0",  # two epochs on 3,600 rows prove the way, not the models
-    "RECSYS_GATE__OVER_POPULARITY": "0",
-    "RECSYS_GATE__OVER_RETRIEVAL": "0",
-}
 STEPS = (
     "validate",
     "features",
@@ -45,46 +31,14 @@ STEPS = (
 )
 
 
-@dataclass
-class Trained:
-    """One home after its first full training."""
-
-    data: Path
-    home: Path
-    release: int = 0
-    events: list[StepEvent] = field(default_factory=list)
-
-    def run(self) -> int:
-        self.events.clear()
-        return run_full(self.data, self.home, Settings(), self.events.append)
-
-    def ended(self) -> dict[str, str]:
-        return {e.step: e.state for e in self.events if e.state in {"done", "reused", "failed"}}
-
-    @property
-    def store(self) -> ReleaseStore:
-        return ReleaseStore(self.home / "releases")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    folder = tmp_path_factory.mktemp("full_training")
-    found = Trained(make_shop(folder / "shop"), folder / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in TINY.items():
-            patch.setenv(name, value)
-        found.release = found.run()
-        yield found
-
-
-def test_every_step_ran_in_its_own_process(trained: Trained) -> None:
+def test_every_step_ran_in_its_own_process(trained: Any) -> None:
     done = {e.step: e for e in trained.events if e.state == "done"}
     assert sorted(done) == sorted(STEPS)
     assert all((e.peak_mib or 0) > 20 for e in done.values())
     assert (trained.home / "logs" / "full-training.log").stat().st_size > 0
 
 
-def test_release_is_whole_and_current(trained: Trained) -> None:
+def test_release_is_whole_and_current(trained: Any) -> None:
     store = trained.store
     store.verify(trained.release)
     assert store.current() == trained.release
@@ -99,7 +53,7 @@ def test_release_is_whole_and_current(trained: Trained) -> None:
     assert manifest.versions["tensorflow-cpu"]
 
 
-def test_manifest_holds_the_evaluation(trained: Trained) -> None:
+def test_manifest_holds_the_evaluation(trained: Any) -> None:
     metrics = trained.store.show(trained.release).metrics
     for part in ("retrieval", "chain"):
         assert 0 <= metrics[part]["hit@10"] <= metrics[part]["hit@300"] <= 1
@@ -108,7 +62,7 @@ def test_manifest_holds_the_evaluation(trained: Trained) -> None:
     json.dumps(metrics, allow_nan=False)
 
 
-def test_release_serves_its_own_items(trained: Trained) -> None:
+def test_release_serves_its_own_items(trained: Any) -> None:
     dataset = Dataset.open(trained.data)
     users = np.append(dataset.users["user_id"].to_numpy()[:5], [-1, 2**62])
     chain = Chain(trained.store.path(trained.release), Settings())
@@ -123,12 +77,12 @@ def test_release_serves_its_own_items(trained: Trained) -> None:
         assert set(answered) == known
 
 
-def test_same_inputs_are_not_trained_again(trained: Trained) -> None:
+def test_same_inputs_are_not_trained_again(trained: Any) -> None:
     assert trained.run() == trained.release
     assert [e.state for e in trained.events] == ["note"]
 
 
-def test_new_floor_judges_again_and_trains_nothing(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_floor_judges_again_and_trains_nothing(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_GATE__RETRIEVAL_HIT", "1")
     monkeypatch.setenv("RECSYS_GATE__RANKER_AUC", "1")
     with pytest.raises(RecsysError, match=r"release 2: refused by its gate: .*ranker\.auc"):

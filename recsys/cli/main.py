@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli import capacity, data, demo, doctor, evaluate, event, pipeline, recommend, release, services
+from recsys.cli import (
+    bench,
+    capacity,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    event,
+    pipeline,
+    recommend,
+    release,
+    services,
+)
 from recsys.cli.failures import explain
 from recsys.settings import get_settings
 
@@ -25,6 +37,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(release.app, name="release")
+app.add_typer(bench.app, name="bench")
 for command in (
     services.up,
     services.down,

@@ -21,23 +21,31 @@ class Breaker:
 
     Closed, every call goes through. After `failures` calls in a row raised `Unavailable` it opens: calls
     fail at once instead of each waiting for its time limit. After `cooldown_s` one call is let through as
-    a probe, and its success closes the breaker again; nothing has to be restarted.
+    a probe, and its success closes the breaker again; nothing has to be restarted. Each failed probe doubles
+    the wait for the next one, up to `longest_s`.
     (M. Nygard, Release It!, 2007, "Circuit Breaker".)
 
     Args:
         failures: Failed calls in a row that open it.
-        cooldown_s: Seconds it stays open before a probe.
+        cooldown_s: Seconds it stays open before the first probe.
+        longest_s: Most seconds between probes.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, failures: int = 2, cooldown_s: float = 0.5, clock: Callable[[], float] = time.monotonic
+        self,
+        failures: int = 2,
+        cooldown_s: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+        longest_s: float = 4.0,
     ) -> None:
         self._limit = failures
         self._cooldown_s = cooldown_s
+        self._longest_s = max(longest_s, cooldown_s)
         self._clock = clock
         self._lock = threading.Lock()
         self._failed = 0
+        self._wait_s = cooldown_s
         self._retry_at = 0.0
 
     @property
@@ -63,9 +71,7 @@ class Breaker:
         self._close()
         return result
 
-    async def call_async(
-        self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def call_async(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a service of asyncio through the breaker; see `call`.
 
         Returns:
@@ -91,13 +97,14 @@ class Breaker:
             if now < self._retry_at:
                 raise Unavailable("circuit breaker", "open after failed calls", "It tries again by itself")
             # This call is the probe; others keep failing fast until it is back.
-            self._retry_at = now + self._cooldown_s
+            self._wait_s = min(self._longest_s, 2 * self._wait_s)
+            self._retry_at = now + self._wait_s
 
     def _count(self, error: Unavailable) -> None:
         with self._lock:
             self._failed += 1
             if self.is_open:
-                self._retry_at = self._clock() + self._cooldown_s
+                self._retry_at = self._clock() + self._wait_s
             if self._failed == self._limit:
                 _log.warning("%s; not asked again for %g s", error, self._cooldown_s)
 
@@ -106,3 +113,4 @@ class Breaker:
             if self.is_open:
                 _log.warning("answers again after %d failed calls", self._failed)
             self._failed = 0
+            self._wait_s = self._cooldown_s

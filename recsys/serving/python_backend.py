@@ -44,11 +44,20 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        store = _store() if self._model.store else None
-        self._stage = load_stage(self._model, artefacts, parameters, store)
+        self._stage = self.load_stage(self._model, artefacts, parameters)
         self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not look through it again
+
+    def load_stage(self, model: Model, artefacts: Path, parameters: Mapping[str, str]) -> Stage:
+        """The stage that this model runs.
+
+        Args:
+            model: Which model.
+            artefacts: Folder of the release.
+            parameters: Of the model's config.
+        """
+        return load_stage(model, artefacts, parameters, _store() if model.store else None)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests that Triton hands over together.

@@ -28,7 +28,7 @@ class FeastUserLookup:
     def __init__(
         self, mean_age: float, reader: UserFeatureReader | None, breaker: Breaker | None = None
     ) -> None:
-        self._mean_age = np.float32(mean_age)
+        self.mean_age = np.float32(mean_age)
         self._reader = reader
         self._breaker = breaker or Breaker()
 
@@ -48,12 +48,12 @@ class FeastUserLookup:
             found = self._read(users.reshape(-1))
         except Unavailable:
             return {
-                "age": np.full((rows, 1), self._mean_age),
+                "age": np.full((rows, 1), self.mean_age),
                 "gender": np.full((rows, 1), UNKNOWN, np.int64),
                 "top_category": np.full((rows, 1), UNKNOWN, np.int64),
                 "user_flags": np.full((rows, 1), Degraded.USER_FEATURES, np.int32),
             }
-        age = np.where(np.isfinite(found.age), found.age, self._mean_age).astype(np.float32)
+        age = np.where(np.isfinite(found.age), found.age, self.mean_age).astype(np.float32)
         return {
             "age": age.reshape(-1, 1),
             "gender": found.gender.astype(np.int64).reshape(-1, 1),

@@ -1,0 +1,1 @@
+"""Measurements of the project's own speed: load, statistics and reports."""

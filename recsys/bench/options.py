@@ -1,0 +1,58 @@
+"""What `recsys bench serving` measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recsys.bench.cell import Cell
+
+TRITON_VARIANTS: Final = ("ensemble", "fused", "reference")
+FLOOR: Final = "floor"
+TARGET: Final = "target"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure.
+
+    Attributes:
+        variants: Of `TRITON_VARIANTS` and `FLOOR`; passed over with a target.
+        target: `host:port` of a Triton that runs already, on this machine; empty to start our own.
+        concurrencies: Closed loops with one user a request.
+        batches: Closed loops of one caller with so many users a request.
+        rates: Open loops, requests a second.
+        half_load: Whether each variant also gets an open loop at half of the best rate it reached.
+        rounds: How often all is measured; variants take turns within a round.
+        seconds: Measured time of a cell.
+        warm_up_s: Time before it that is not measured.
+        most_requests: Bound of the answers of a cell.
+        timeout_s: Time limit of a request.
+        drawn: Users drawn from the release.
+        perf_analyzer: Whether to let NVIDIA's program, where it can run, measure the closed loops too.
+        workflows: Fitted NVTabular workflows of the reference; looked for under the home when None.
+    """
+
+    variants: tuple[str, ...] = ("ensemble",)
+    target: str = ""
+    concurrencies: tuple[int, ...] = (1, 4, 16, 64)
+    batches: tuple[int, ...] = (16,)
+    rates: tuple[float, ...] = ()
+    half_load: bool = True
+    rounds: int = 2
+    seconds: float = 3.0
+    warm_up_s: float = 1.0
+    most_requests: int = 20_000
+    timeout_s: float = 30.0
+    drawn: int = 1_000
+    perf_analyzer: bool = False
+    workflows: Path | None = None
+
+    def cells(self) -> list[Cell]:
+        """Every way in which each variant is asked, half load aside."""
+        return [
+            *(Cell(concurrency=count) for count in self.concurrencies),
+            *(Cell(rows=rows) for rows in self.batches),
+            *(Cell(mode="open", concurrency=0, rate=rate) for rate in self.rates),
+        ]

@@ -1,0 +1,100 @@
+"""`recsys bench serving`: the variants side by side in one run."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from recsys.bench import machine, users
+from recsys.bench.options import FLOOR, TARGET, TRITON_VARIANTS, Options
+from recsys.bench.ratios import ratios
+from recsys.bench.reference.repository import find_workflows
+from recsys.bench.rounds import Rounds
+from recsys.bench.servers import Shop, Variant, open_shop
+from recsys.errors import BadUse
+from recsys.settings import Settings
+
+Note = Callable[[str], None]
+
+
+def measure(options: Options, settings: Settings, release: int, note: Note) -> dict[str, Any]:
+    """Measure.
+
+    Args:
+        options: What.
+        settings: The home's; its current release is served.
+        release: The number of that release.
+        note: Told what is being done.
+
+    Returns:
+        The document that `recsys bench serving --json` prints.
+
+    Raises:
+        BadUse: A variant or target cannot be.
+        RecsysError: A server does not start, or a measurement fails.
+    """
+    _check(options)
+    begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    boots: list[dict[str, Any]] = []
+    valkey_mb = None
+    if options.target:
+        chosen = users.draw(settings.home.resolve() / "releases" / str(release), options.drawn, seed=0)
+        rounds = Rounds(options, {TARGET: options.target}, chosen, note)
+        rounds.run()
+    else:
+        with ExitStack() as stack:
+            shop = _own_shop(options, settings, release, note, stack)
+            variants = [Variant(name, shop) for name in options.variants if name in TRITON_VARIANTS]
+            for variant in variants:
+                note(f"{variant.name}: start, memory and first request, alone on the machine")
+                boots.append(variant.boot())
+            valkey_mb = machine.pss_mb(machine.group_members(shop.valkey_group))
+            targets = _start_all(variants, note, stack)
+            rounds = Rounds(options, targets, shop.users, note, shop)
+            rounds.run()
+    runs = [run.to_json() for run in rounds.runs.values()]
+    return {
+        "begun": begun,
+        "machine": machine.describe(),
+        "release": release,
+        "widths": {name: getattr(settings.serving, name) for name in ("retrieved", "ranked", "returned")},
+        "runs": runs,
+        "servers": boots,
+        "valkey_pss_mb": valkey_mb,
+        "ratios": ratios(runs, boots),
+    }
+
+
+def _check(options: Options) -> None:
+    for name in options.variants:
+        if name not in (*TRITON_VARIANTS, FLOOR):
+            known = ", ".join((*TRITON_VARIANTS, FLOOR))
+            raise BadUse(f"variant {name!r}", "there is no such variant", f"Use {known}")
+    host = options.target.rpartition(":")[0]
+    if options.target and host not in ("127.0.0.1", "localhost"):
+        raise BadUse(
+            f"--target {options.target}", "is not on this machine", "Give 127.0.0.1:<port of Triton's gRPC>"
+        )
+
+
+def _own_shop(options: Options, settings: Settings, release: int, note: Note, stack: ExitStack) -> Shop:
+    workflows, home = options.workflows, settings.home.resolve()
+    if "reference" in options.variants and workflows is None:
+        workflows = find_workflows(home, home / "releases" / str(release))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recsys-bench-")))
+    return stack.enter_context(
+        open_shop(folder, settings, release, drawn=options.drawn, workflows=workflows, note=note)
+    )
+
+
+def _start_all(variants: Sequence[Variant], note: Note, stack: ExitStack) -> dict[str, str]:
+    """Start all Tritons at once, since those that are not asked do nothing; gives their addresses."""
+    for variant in variants:
+        note(f"{variant.name}: starting")
+        variant.start()
+        stack.callback(variant.stop)
+    return {variant.name: variant.target for variant in variants}

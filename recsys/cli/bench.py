@@ -1,0 +1,119 @@
+"""`recsys bench`: how fast it is here."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys.cli.options import Json
+from recsys.cli.output import messages, print_json, results, table
+from recsys.cli.steps import Steps
+from recsys.errors import BadUse
+from recsys.settings import get_settings
+
+app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+
+_DEFAULT_CONCURRENCY = "1,4,16,64"
+
+
+@app.command()
+def serving(
+    *,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="Also ensemble_fused: all stages in one process.")
+    ] = False,
+    floor: Annotated[bool, typer.Option("--floor", help="Also the stages in one bare process.")] = False,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Also with NVTabular's own runner and Feast's SDK.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="All of these, side by side.")] = False,
+    target: Annotated[
+        str, typer.Option(help="A Triton that runs here, 127.0.0.1:<gRPC port>, in place of our own servers.")
+    ] = "",
+    concurrency: Annotated[str, typer.Option(help="Callers that ask at once.")] = _DEFAULT_CONCURRENCY,
+    batch: Annotated[str, typer.Option(help="Users in a request of one caller.")] = "16",
+    rate: Annotated[str, typer.Option(help="Requests a second that come at random moments.")] = "",
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Variants take turns within each.")] = 2,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=600, help="Measured time of each case and round.")
+    ] = 3.0,
+    warm_up: Annotated[float, typer.Option(min=0, max=600, help="Seconds before it, not measured.")] = 1.0,
+    requests: Annotated[int, typer.Option(min=1, help="At most so many answers a case and round.")] = 20_000,
+    workflows: Annotated[
+        Path | None, typer.Option(help="NVTabular's fitted workflows, for --reference.", show_default=False)
+    ] = None,
+    perf_analyzer: Annotated[
+        bool, typer.Option("--perf-analyzer", help="NVIDIA's client too, where it can run.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for serving.json and serving.html.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the served ensemble: latency, throughput, stages and memory, with CPU steal beside each.
+
+    Servers of its own, on free ports of 127.0.0.1, serve the current release; those that run are not touched.
+    """
+    from recsys.bench.options import Options
+    from recsys.bench.report import write
+    from recsys.bench.serving import measure
+    from recsys.local.services import require_release
+
+    settings = get_settings()
+    chosen = {"fused": fused, "reference": reference, "floor": floor}
+    options = Options(
+        variants=("ensemble", *(name for name, wanted in chosen.items() if wanted or every)),
+        target=target,
+        concurrencies=_numbers("--concurrency", concurrency, int),
+        batches=_numbers("--batch", batch, int),
+        rates=_numbers("--rate", rate, float),
+        rounds=rounds,
+        seconds=seconds,
+        warm_up_s=warm_up,
+        most_requests=requests,
+        perf_analyzer=perf_analyzer,
+        workflows=workflows,
+    )
+    with Steps().step("Measure") as note:
+        document = measure(options, settings, require_release(settings), note)
+    document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}
+    if report is not None:
+        messages.print(f"Report: {write(document, report)}")
+    if json:
+        print_json(document)
+    else:
+        show(document)
+
+
+def show(document: dict[str, Any]) -> None:
+    """Print a serving benchmark as tables.
+
+    Args:
+        document: What `recsys bench serving --json` prints.
+    """
+    from recsys.bench.tables import RIGHT, ratio_rows, run_rows, server_rows
+
+    columns, rows = run_rows(document["runs"])
+    title = f"Release {document['release']}, {document['machine']['cores']} cores"
+    results.print(table(title, columns, rows, right=RIGHT))
+    if document["servers"]:
+        columns, rows = server_rows(document["servers"])
+        results.print(table("Started alone", columns, rows, right=columns[1:]))
+    if document["ratios"]:
+        columns, rows = ratio_rows(document["ratios"])
+        results.print(table("Ratios", columns, rows, right=columns[1:]))
+
+
+def _numbers(option: str, text: str, kind: type[int] | type[float]) -> tuple[Any, ...]:
+    """Positive numbers that stand behind an option, with commas between them."""
+    try:
+        found = tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise BadUse(option, f"{text!r} are not numbers", "Write them like 1,4,16") from None
+    if not all(0 < number <= 100_000 for number in found):
+        raise BadUse(option, f"{text!r} holds a number that cannot be", "Give positive numbers")
+    return found

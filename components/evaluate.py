@@ -10,7 +10,7 @@ def evaluate(
     release: Input[Artifact],
     data: Input[Dataset],
     recipe: dict,
-    widths: dict,
+    sizes: dict,
     evaluation: Output[Artifact],
     metrics: Output[Metrics],
     page: Output[HTML],
@@ -21,7 +21,7 @@ def evaluate(
         release: The assembled folder.
         data: The validated data set.
         recipe: Settings of the training.
-        widths: Settings of the served chain.
+        sizes: Settings of the served chain and of the evaluation.
         evaluation: `evaluation.json`, as `recsys evaluate --json` prints it.
         metrics: Its main numbers.
         page: Its numbers beside the baselines'.
@@ -35,7 +35,7 @@ def evaluate(
     from recsys.models.evaluate import evaluate as evaluate_release
     from recsys.release.report import evaluation_page
 
-    settings = settings_of({**recipe, "serving": widths})
+    settings = settings_of({**recipe, **sizes})
     found = evaluate_release(Path(release.path), ShopData.open(data.path), settings, report)
     Path(evaluation.path).mkdir(parents=True)
     Path(evaluation.path, "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -26,7 +26,7 @@ from pipelines.cluster import RELEASE_MOUNT, on_cpu, on_gpu, with_releases
 def full_training(
     data: str,
     recipe: dict = {},  # noqa: B006  (Kubeflow reads the default into the specification)
-    widths: dict = {},  # noqa: B006
+    sizes: dict = {},  # noqa: B006
     floors: dict = {},  # noqa: B006
     store: str = RELEASE_MOUNT,
     fingerprint: str = "",
@@ -37,7 +37,7 @@ def full_training(
     Args:
         data: Folder or URI of the data set.
         recipe: Settings of the training; what is left out has its default.
-        widths: Settings of the served chain, as far as the evaluation depends on them.
+        sizes: Settings of the evaluation and of the chain that it runs.
         floors: Settings of the gate.
         store: Root of the release store.
         fingerprint: Of all inputs, to find the release again by.
@@ -56,7 +56,7 @@ def full_training(
     parts = {"data": clean, "serving": made["serving"], "tables": tables, "towers": towers}
     index = on_cpu(build_index(**parts)).outputs["index"]
     release = on_cpu(assemble_release(ranker=ranker, index=index, **parts)).outputs["release"]
-    evaluated = on_cpu(evaluate(release=release, data=clean, recipe=recipe, widths=widths))
+    evaluated = on_cpu(evaluate(release=release, data=clean, recipe=recipe, sizes=sizes))
     decision = on_cpu(gate(evaluation=evaluated.outputs["evaluation"], floors=floors))
     published = publish(
         release=release,

@@ -69,8 +69,9 @@ def run_full(data_dir: Path, home: Path, settings: Settings, progress: Progress 
 
 def _parts(recipe: dict[str, Any]) -> dict[str, Any]:
     """The recipe as the pipeline takes it: in parts, so that a new floor does not train anew."""
-    training = {name: value for name, value in recipe.items() if name not in {"serving", "gate"}}
-    return {"recipe": training, "widths": recipe["serving"], "floors": recipe["gate"]}
+    sizes = {name: recipe[name] for name in ("serving", "evaluation")}
+    training = {name: value for name, value in recipe.items() if name not in {*sizes, "gate"}}
+    return {"recipe": training, "sizes": sizes, "floors": recipe["gate"]}
 
 
 def _published(store: ReleaseStore, fingerprint: str) -> int | None:

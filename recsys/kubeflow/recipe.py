@@ -8,13 +8,15 @@ from typing import Any
 from recsys.encoders.encoder import weights_digest
 from recsys.settings import Settings
 
-_ELSEWHERE = {"profile": True, "home": True, "valkey": True, "seen": True, "online": True, "gateway": True}
+_ELSEWHERE = {"profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway"}
+"""Sections of where things are and of what runs beside the models; no artefact depends on them."""
+
 _SERVING = {"retrieved", "ranked", "returned"}
 """The widths count: the evaluation runs the served chain. Ports and time limits do not."""
 
 
 def recipe_of(settings: Settings) -> dict[str, Any]:
-    """Everything of the settings but where things are and how they are reached.
+    """Everything of the settings that a release depends on.
 
     A section that is not named here counts, so a new one can cause a training too many, never a
     wrong reuse.

@@ -59,8 +59,8 @@ def test_arguments_are_absolute_and_whole(run: Any, pipeline: _Pipeline, tmp_pat
     assert arguments["data"] == str(tmp_path / "shop")
     assert arguments["store"] == str(tmp_path / "home" / "releases")
     assert arguments["floors"] == GateSettings().model_dump()
-    assert "gate" not in arguments["recipe"]
-    assert arguments["widths"]["retrieved"] == 400
+    assert set(arguments["recipe"]) == {"training", "encoders", "gpu", "weights"}
+    assert arguments["sizes"]["serving"]["retrieved"] == 400
 
 
 def test_equal_inputs_train_once(run: Any, pipeline: _Pipeline) -> None:

@@ -76,6 +76,9 @@ class RetrievalSettings(FitSettings):
         "context", description="static: the user alone; context: device, hour and weekday as well"
     )
     epochs: int = Field(5, ge=1)
+    clicks: int = Field(
+        48, ge=0, description="newest clicks a user that the user embedding is derived from; 0: none"
+    )
     hidden: int = Field(128, ge=1, description="width of the towers' hidden layer")
     dropout: float = Field(0.1, ge=0, lt=1, description="of the query embedding, in training")
     whole_catalogue: int = Field(8_192, ge=1, description="up to so many items the softmax is over all")

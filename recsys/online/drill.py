@@ -192,7 +192,7 @@ def _row(name: str, asked: Sequence[Asked], ended: float) -> Row:
         p50_ms=float(np.percentile(seconds, 50)),
         p99_ms=float(np.percentile(seconds, 99)),
         degraded=float(np.mean([each.degraded != 0 for each in asked])),
-        recovered_s=max((each.at + each.seconds - ended for each in asked if not _well(each)), default=0.0),
+        recovered_s=max([0.0, *(each.at + each.seconds - ended for each in asked if not _well(each))]),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -55,6 +56,7 @@ class Shoppers:
     item_ids: Sequence[int]
     rate: float
     seed: int = 0
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     asked: list[Asked] = field(default_factory=list)
     clicked: dict[str, dict[str, Any]] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
@@ -106,7 +108,7 @@ class Shoppers:
 
     async def _click(self, session: aiohttp.ClientSession, user: int, item: int) -> None:
         """Send a click, and send it again under the same id until it is accepted, as a shop should."""
-        name = f"drill-{self.seed}-{len(self.clicked)}"
+        name = f"drill-{self.run_id}-{len(self.clicked)}"
         event = {"event_id": name, "user_id": user, "item_id": item}
         self.clicked[name] = event
         while name not in self.accepted:

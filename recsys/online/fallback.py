@@ -28,6 +28,8 @@ from recsys.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+POPULAR = "popular"
+PRECOMPUTED = "precomputed"
 _LOOKED_AT = 1_000  # popular items that the seen filter is asked about: a bound, not a promise
 
 
@@ -145,15 +147,16 @@ class Fallback:
             indexes[keep],
             scores[keep],
             Degraded.PRECOMPUTED | degraded,
-            "precomputed",
+            PRECOMPUTED,
         )
 
-    def popular(self, user_id: int, rules: Rules) -> Ranked | None:
+    def popular(self, user_id: int, rules: Rules, *, from_memory: bool = False) -> Ranked | None:
         """What is popular: first in the user's last known category, if there is one.
 
         Args:
             user_id: The user; -1 for an anonymous visitor.
             rules: What may be shown.
+            from_memory: Ask Valkey neither for the user's category nor for what was seen.
 
         Returns:
             None before any release was read.
@@ -165,15 +168,18 @@ class Fallback:
         allowed = rules.allowed(catalogue)
         if allowed is not None:
             order = order[allowed[order]]
-        category = self._category(user_id)
+        category = UNKNOWN if from_memory else self._category(user_id)
         if category != UNKNOWN:
             own = catalogue.category_l1[order] == category
             order = np.concatenate([order[own], order[~own]])
         order = order[:_LOOKED_AT]
-        keep, degraded = self._unseen(user_id, catalogue, order)
+        if from_memory:
+            keep, degraded = np.ones(len(order), dtype=np.bool_), Degraded.SEEN_FILTER
+        else:
+            keep, degraded = self._unseen(user_id, catalogue, order)
         chosen = order[keep]
         scores = 1.0 / (1.0 + np.arange(len(chosen)))
-        return Ranked(catalogue, chosen, scores, Degraded.POPULAR | degraded, "popular")
+        return Ranked(catalogue, chosen, scores, Degraded.POPULAR | degraded, POPULAR)
 
     def _get(self, key: str) -> bytes | None:
         with answering():

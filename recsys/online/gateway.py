@@ -93,6 +93,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     refreshing.cancel()
     await ensemble.close()
     app.state.services.writer.close()
+    app.state.services.recommender.close()
     client.close()
 
 

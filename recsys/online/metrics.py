@@ -48,6 +48,8 @@ class GatewayMetrics:
         )
         for rung in Degraded:
             self.degraded.labels(str(rung.name).lower())
+        for outcome in ("accepted", "refused"):  # so that the first one counts as an increase
+            self.events.labels(outcome)
 
     def count_degraded(self, degraded: Degraded) -> None:
         """Count an answer under each fallback that it used.

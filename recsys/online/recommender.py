@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from recsys.errors import RecsysError
 from recsys.online.catalogue import Catalogue, Catalogues
 from recsys.online.ensemble import Ensemble, Question
-from recsys.online.fallback import Fallback, Ranked
+from recsys.online.fallback import POPULAR, Fallback, Ranked
 from recsys.online.rules import Rules
 from recsys.schema import NO_ITEM, Degraded
 from recsys.serving.client import Recommendation
@@ -23,6 +25,8 @@ from recsys.settings import GatewaySettings
 _log = logging.getLogger(__name__)
 
 ENSEMBLE: Final = "ensemble"
+_MEMORY_S: Final = 0.05  # kept of the deadline for an answer out of memory
+_THREADS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,25 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted.
+
+    Attributes:
+        question: Who is asked for.
+        rules: What may be shown.
+        top_k: At most so many items.
+        deadline_s: How long it may take, at most the settings' own; None for that.
+        headers: Sent along to Triton.
+    """
+
+    question: Question
+    rules: Rules = field(default_factory=Rules)
+    top_k: int = 10
+    deadline_s: float | None = None
+    headers: dict[str, str] | None = None
+
+
 class Recommender:
     """The ladder: ensemble, batch answer, popular items.
 
@@ -63,44 +86,39 @@ class Recommender:
         self._fallback = fallback
         self._catalogues = catalogues
         self._settings = settings
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fallback")
 
-    async def recommend(
-        self,
-        question: Question,
-        rules: Rules,
-        top_k: int,
-        deadline_s: float | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        """Answer one question; this does not fail.
+    async def recommend(self, wish: Wish) -> Answer:
+        """Answer one user; this does not fail.
 
         Args:
-            question: Who is asked for.
-            rules: What may be shown.
-            top_k: At most so many items.
-            deadline_s: How long it may take, at most the settings' own.
-            headers: Sent along to Triton.
+            wish: What is wanted.
         """
         clock = _Stopwatch()
-        allowed_s = min(deadline_s or self._settings.deadline_s, self._settings.deadline_s)
-        reserve_s = min(self._settings.reserve_s, allowed_s / 2)
+        allowed_s = min(wish.deadline_s or self._settings.deadline_s, self._settings.deadline_s)
+        deadline = clock.start + allowed_s
         ranked = None
         if self._settings.mode == "precomputed":
-            ranked = await asyncio.to_thread(self._fallback.precomputed, question.user_id)
+            ranked = await self._precomputed(wish, deadline)
             clock.lap("precomputed")
         if ranked is None:
+            reserve_s = min(self._settings.reserve_s, allowed_s / 2)
             try:
-                found = await self._ensemble.recommend(question, clock.start + allowed_s - reserve_s, headers)
-                clock.lap("ensemble")
+                found = await self._ensemble.recommend(wish.question, deadline - reserve_s, wish.headers)
                 ranked = self._ranked(found)
+                clock.lap("ensemble")
             except RecsysError as error:
                 clock.lap("ensemble")
                 _log.warning("answered without the ensemble: %s", error)
-                ranked = await asyncio.to_thread(self._without_ensemble, question.user_id, rules)
+                ranked = await self._without_ensemble(wish, deadline)
                 clock.lap("fallback")
-        answer = await self._choose(ranked, question, rules, top_k)
+        answer = await self._choose(ranked, wish, deadline)
         clock.lap("rules")
-        return Answer(**{**vars(answer), "timings_ms": clock.laps})
+        return replace(answer, timings_ms=clock.laps)
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._threads.shutdown()
 
     def _ranked(self, found: Recommendation) -> Ranked:
         catalogue = self._catalogues.of(found.release)
@@ -109,32 +127,54 @@ class Recommender:
         known = indexes != NO_ITEM
         return Ranked(catalogue, indexes[known], scores[known], Degraded(found.degraded), ENSEMBLE)
 
-    def _without_ensemble(self, user_id: int, rules: Rules) -> Ranked | None:
+    async def _without_ensemble(self, wish: Wish, deadline: float) -> Ranked | None:
         ranked = None
         if self._settings.mode != "precomputed":
-            ranked = self._fallback.precomputed(user_id)
-        return ranked or self._fallback.popular(user_id, rules)
+            ranked = await self._precomputed(wish, deadline)
+        return ranked or await self._popular(wish, deadline)
 
-    async def _choose(self, ranked: Ranked | None, question: Question, rules: Rules, top_k: int) -> Answer:
-        """The first `top_k` that the rules allow, filled up with popular items where too few are left."""
+    async def _precomputed(self, wish: Wish, deadline: float) -> Ranked | None:
+        task = self._start(lambda: self._fallback.precomputed(wish.question.user_id))
+        return await _in_time(task, deadline)
+
+    async def _popular(self, wish: Wish, deadline: float) -> Ranked | None:
+        """The popular items, out of memory alone when Valkey takes too long over them."""
+        user = wish.question.user_id
+        task = self._start(lambda: self._fallback.popular(user, wish.rules))
+        found = await _in_time(task, deadline)
+        return found or self._fallback.popular(user, wish.rules, from_memory=True)
+
+    def _start(self, work: Callable[[], Ranked | None]) -> asyncio.Future[Ranked | None]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _choose(self, ranked: Ranked | None, wish: Wish, deadline: float) -> Answer:
+        """The first items that the rules allow, filled up with popular ones where too few are left."""
         if ranked is None:
             return Answer(None, degraded=Degraded.POPULAR | Degraded.EXHAUSTED)
-        catalogue, allowed = ranked.catalogue, rules.allowed(ranked.catalogue)
+        catalogue, allowed = ranked.catalogue, wish.rules.allowed(ranked.catalogue)
         keep = slice(None) if allowed is None else allowed[ranked.indexes]
-        indexes, scores = ranked.indexes[keep][:top_k], ranked.scores[keep][:top_k]
+        indexes, scores = ranked.indexes[keep][: wish.top_k], ranked.scores[keep][: wish.top_k]
         sources = [ranked.source] * len(indexes)
         degraded = ranked.degraded
-        wanted = min(top_k, len(catalogue.item_ids) if allowed is None else int(allowed.sum()))
-        if len(indexes) < wanted and ranked.source != "popular":
-            more = await asyncio.to_thread(self._fallback.popular, question.user_id, rules)
+        most = len(catalogue.item_ids) if allowed is None else int(allowed.sum())
+        wanted = min(wish.top_k, most) - len(indexes)
+        if wanted > 0 and ranked.source != POPULAR:
+            more = await self._popular(wish, deadline)
             if more is not None and more.catalogue is catalogue:
-                extra = _first_new(more.indexes, indexes, wanted - len(indexes))
+                extra = _first_new(more.indexes, indexes, wanted)
                 scores = np.concatenate([scores, _below(scores, len(extra))])
                 indexes = np.concatenate([indexes, extra])
                 sources += [more.source] * len(extra)
-        if len(indexes) < min(top_k, len(catalogue.item_ids)):
+        if len(indexes) < min(wish.top_k, len(catalogue.item_ids)):
             degraded |= Degraded.EXHAUSTED
         return Answer(catalogue, indexes.tolist(), scores.tolist(), sources, degraded)
+
+
+async def _in_time(task: asyncio.Future[Ranked | None], deadline: float) -> Ranked | None:
+    """What a task gives, or None when it takes too long; it is left to itself then."""
+    left_s = deadline - _MEMORY_S - time.monotonic()
+    await asyncio.wait({task}, timeout=max(0.0, left_s))
+    return task.result() if task.done() else None
 
 
 def _first_new(offered: NDArray[np.int64], taken: NDArray[np.int64], count: int) -> NDArray[np.int64]:

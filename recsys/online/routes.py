@@ -17,7 +17,7 @@ from recsys.online.doorkeeper import needs
 from recsys.online.ensemble import Question
 from recsys.online.events import Event
 from recsys.online.logs import request_id
-from recsys.online.recommender import Answer
+from recsys.online.recommender import Answer, Wish
 from recsys.online.rules import Rules
 from recsys.online.services import Services
 from recsys.schema import DEVICES, NO_ITEM, UNKNOWN
@@ -41,12 +41,9 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
         asked.timestamp,
     )
     rules = Rules(asked.category, asked.in_stock_only, tuple(asked.exclude))
-    answer = await _services(request).recommender.recommend(
-        question,
-        rules,
-        asked.top_k,
-        None if asked.deadline_ms is None else asked.deadline_ms / 1000,
-    )
+    deadline_s = None if asked.deadline_ms is None else asked.deadline_ms / 1000
+    wish = Wish(question, rules, asked.top_k, deadline_s)
+    answer = await _services(request).recommender.recommend(wish)
     _observe(request, answer)
     return api.Recommendations(
         request_id=request_id.get(),

@@ -27,12 +27,16 @@ _log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 1.0
 HEARTBEAT_TTL_S: Final = 5
+_NICE: Final = 5
 _BACKOFF_S: Final = (0.1, 2.0)
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     set_up_logging("worker")
+    logging.getLogger("feast").setLevel(logging.WARNING)
+    # Importing Feast takes seconds of a core; answers to shoppers come before it.
+    os.nice(_NICE)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from recsys.online.catalogue import Catalogues
 from recsys.online.ensemble import Question
 from recsys.online.fallback import Fallback, PopularShelf
 from recsys.online.popularity import Popularity
-from recsys.online.recommender import Answer, Recommender
+from recsys.online.recommender import Answer, Recommender, Wish
 from recsys.online.rules import Rules
 from recsys.schema import Degraded
 from recsys.serving.client import Recommendation
@@ -49,7 +50,7 @@ class Ladder:
         self.recommender = Recommender(self.ensemble, fallback, catalogues, self.settings)  # type: ignore[arg-type]
 
     def ask(self, user: int = 5, rules: Rules = Rules(), top_k: int = 10, **more: object) -> Answer:  # noqa: B008
-        return asyncio.run(self.recommender.recommend(Question(user), rules, top_k, **more))
+        return asyncio.run(self.recommender.recommend(Wish(Question(user), rules, top_k, **more)))
 
     def ids(self, answer: Answer) -> list[int]:
         return self.home.item_ids[answer.indexes].tolist()
@@ -148,3 +149,20 @@ def test_a_new_release_is_met_by_its_answers(tmp_path: Path, valkey: redis.Redis
     assert answer.catalogue is not None
     assert answer.catalogue.release == 2
     assert answer.catalogue.card(answer.indexes[0])["title"] == "Item 55"
+
+
+def test_a_valkey_that_hangs_takes_nothing_beyond_the_deadline(
+    ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = threading.Event()
+    fallback = ladder.recommender._fallback
+    monkeypatch.setattr(fallback, "_category", lambda user: hanging.wait(5) and -1)
+    monkeypatch.setattr(fallback, "precomputed", lambda user: None)
+    began = time.monotonic()
+    try:
+        answer = ladder.ask(deadline_s=0.3)
+    finally:
+        hanging.set()
+    assert time.monotonic() - began < 2
+    assert ladder.ids(answer) == ladder.by_popularity()[:10]
+    assert answer.degraded == Degraded.POPULAR | Degraded.SEEN_FILTER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from recsys.errors import Unavailable
@@ -39,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def breaker(clock: Clock) -> Breaker:
-    return Breaker(failures=2, cooldown_s=1.0, clock=clock)
+    return Breaker(failures=2, cooldown_s=1.0, clock=clock, longest_s=1.0)
 
 
 def fail(breaker: Breaker, service: Service, times: int = 1) -> None:
@@ -105,4 +107,45 @@ def test_other_errors_pass_and_do_not_count(breaker: Breaker) -> None:
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
             breaker.call(lambda: 1 // 0)
+    assert not breaker.is_open
+
+
+def test_each_failed_probe_doubles_the_wait_up_to_a_limit(service: Service, clock: Clock) -> None:
+    breaker = Breaker(failures=1, cooldown_s=1.0, clock=clock, longest_s=4.0)
+    service.down = True
+    waits, asked_at = [], 0.0
+    fail(breaker, service)
+    while len(waits) < 4:
+        clock.now += 0.5
+        before = service.calls
+        fail(breaker, service)
+        if service.calls > before:
+            waits.append(clock.now - asked_at)
+            asked_at = clock.now
+    assert waits == [1.0, 2.0, 4.0, 4.0]
+    service.down = False
+    clock.now += 4.0
+    assert breaker.call(service.ask, 1) == 2
+    service.down = True
+    fail(breaker, service)
+    clock.now += 1.0
+    before = service.calls
+    fail(breaker, service)
+    assert service.calls == before + 1
+
+
+def test_calls_of_asyncio_are_guarded_too(service: Service, clock: Clock) -> None:
+    breaker = Breaker(failures=2, cooldown_s=1.0, clock=clock)
+
+    async def ask(value: int) -> int:
+        return service.ask(value)
+
+    service.down = True
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            asyncio.run(breaker.call_async(ask, 1))
+    assert service.calls == 2
+    service.down = False
+    clock.now = 1.0
+    assert asyncio.run(breaker.call_async(ask, 1)) == 2
     assert not breaker.is_open

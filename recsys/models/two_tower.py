@@ -24,15 +24,14 @@ import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from recsys import schema
-from recsys.features.workflows import Workflows
-from recsys.models import blocks, metrics
-from recsys.models.candidates import CandidatePools, Pool
+from recsys.features.workflows import Workflows, cardinalities
+from recsys.models import blocks
 from recsys.models.columns import Features, columns
 from recsys.models.examples import Catalogue, Examples, hold_out
-from recsys.models.fit import History, Progress, fit
+from recsys.models.fit import History, Progress
+from recsys.models.history import ClickHistory
+from recsys.models.retrieval import RetrievalTrainer, embed
 from recsys.settings import RetrievalSettings, TrainingSettings, get_settings
-
-_ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,11 @@ class TwoTower:
 
     def embed_items(self, catalogue: Catalogue) -> np.ndarray:
         """float32 [n, 64], in the catalogue's order."""
-        return _embed(self.candidate, catalogue.inputs)
+        return embed(self.candidate, catalogue.inputs)
 
     def embed_users(self, inputs: Features) -> np.ndarray:
         """float32 [rows, 64]."""
-        return _embed(self.query, inputs)
+        return embed(self.query, inputs)
 
 
 def query_features(settings: RetrievalSettings) -> dict[str, np.dtype]:
@@ -114,91 +113,33 @@ def train(
     clicked = rows[rows["click"] == 1] if "click" in rows else rows
     examples = Examples.build(clicked, catalogue, workflows)
     kept, held = hold_out(examples, settings.validation_share, settings.validation_rows, settings.seed)
-    trainer = _Trainer(build(workflows, settings.retrieval, settings.seed), catalogue, kept, settings)
-    return trainer.run(held, progress)
+    model = build(workflows, settings.retrieval, settings.seed)
+    clicks = _click_history(workflows, catalogue, kept, settings) if settings.retrieval.clicks else None
+    trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
+    return TwoTower(model, trainer.run(held, progress))
 
 
-class _Trainer:
-    """Draws each step's candidates and takes the step."""
-
-    def __init__(
-        self, model: mm.RetrievalModelV2, catalogue: Catalogue, examples: Examples, settings: TrainingSettings
-    ) -> None:
-        self._settings = settings.retrieval
-        self._rng = np.random.default_rng(settings.seed)
-        self._catalogue = catalogue
-        self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
-        self._names = list(query_features(self._settings))
-        self._examples = examples
-        self._model = model
-        popularity = np.bincount(examples.item, minlength=len(catalogue))
-        self._pools = CandidatePools(
-            popularity, self._settings.whole_catalogue, self._settings.uniform_negatives
-        )
-        self._optimizer = tf.keras.optimizers.legacy.Adam()
-        self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
-
-    def run(self, held: Examples, progress: Progress) -> TwoTower:
-        """Trains; the model is that of the best epoch."""
-        history = fit(
-            self._model,
-            len(self._examples),
-            step=self._one,
-            validate=lambda: validate(TwoTower(self._model), self._catalogue, held) if len(held) else {},
-            monitor="hit@300",
-            settings=self._settings,
-            rng=self._rng,
-            progress=progress,
-        )
-        return TwoTower(self._model, history)
-
-    def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
-        self._optimizer.learning_rate = rate
-        pool = self._pools.draw(self._examples.item[batch], self._rng)
-        inputs = {name: tf.constant(self._examples.inputs[name][batch]) for name in self._names}
-        return self._step(inputs, *_tensors(pool))
-
-    def _train_step(
-        self, inputs: dict[str, tf.Tensor], items: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.Tensor
-    ) -> tf.Tensor:
-        candidates = {name: tf.gather(column, items) for name, column in self._items.items()}
-        query, candidate = self._model.query_encoder, self._model.candidate_encoder
-        with tf.GradientTape() as tape:
-            embedding = query(inputs, training=True)
-            logits = tf.matmul(embedding, candidate(candidates, training=True), transpose_b=True)
-            loss = contrastive_loss(logits, log_inclusion, positive)
-        variables = query.trainable_variables + candidate.trainable_variables
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return loss
-
-
-def contrastive_loss(logits: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each row's own item among the candidates.
-
-    Args:
-        logits: float32 [B, C].
-        log_inclusion: Log of the chance that a candidate is one, float32 [C].
-        positive: Column of each row's item, int64 [B].
-
-    Returns:
-        float32 scalar, in nats.
-    """
-    corrected = logits - log_inclusion[None, :]
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(positive, corrected))
-
-
-def validate(tower: TwoTower, catalogue: Catalogue, held: Examples) -> dict[str, float]:
-    """Metrics of retrieval by exact search on some examples; see `recsys.models.metrics.summary`."""
-    items = tower.embed_items(catalogue)
-    found = []
-    for at in range(0, len(held), _ROWS_AT_ONCE):
-        part = held.take(np.arange(at, min(at + _ROWS_AT_ONCE, len(held))))
-        found.append(metrics.ranks(tower.embed_users(part.inputs) @ items.T, part.item))
-    return metrics.summary(np.concatenate(found))
+def _click_history(
+    workflows: Workflows, catalogue: Catalogue, clicks: Examples, settings: TrainingSettings
+) -> ClickHistory:
+    items = columns(workflows, (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES))
+    users = cardinalities(workflows)["user_id"]
+    encoder = mm.Encoder(_features(items, settings.seed + 200))
+    return ClickHistory(encoder, catalogue, clicks, users, settings.retrieval.clicks)
 
 
 def _tower(inputs: Schema, hidden: int, dropout: float, seed: int) -> mm.Encoder:
-    """Sum of each feature's 64-wide embedding, plus a residual network of it."""
+    """Sum of the features' embeddings, plus a residual network of it."""
+    network = blocks.network((hidden,), schema.EMBEDDING_DIM)
+    return mm.Encoder(
+        _features(inputs, seed),
+        mm.ResidualBlock(network, activation=None),
+        tf.keras.layers.Dropout(dropout),
+    )
+
+
+def _features(inputs: Schema, seed: int) -> mm.ParallelBlock:
+    """Sum of each feature's 64-wide embedding."""
     width = schema.EMBEDDING_DIM
     categories = inputs.select_by_tag(Tags.CATEGORICAL)
     branches = {"categorical": blocks.embeddings(categories, seed, aggregation="element-wise-sum")}
@@ -210,23 +151,4 @@ def _tower(inputs: Schema, hidden: int, dropout: float, seed: int) -> mm.Encoder
         branches["pretrained"] = mm.PretrainedEmbeddings(
             pretrained, output_dims=width, sequence_combiner=None, aggregation="element-wise-sum"
         )
-    block = mm.ParallelBlock(branches, aggregation="element-wise-sum", is_input=True, schema=inputs)
-    return mm.Encoder(
-        block,
-        mm.ResidualBlock(blocks.network((hidden,), width), activation=None),
-        tf.keras.layers.Dropout(dropout),
-    )
-
-
-def _embed(encoder: mm.Encoder, inputs: Features) -> np.ndarray:
-    names = encoder.schema.column_names
-    rows = len(inputs[names[0]])
-    parts = [
-        encoder({name: tf.constant(inputs[name][at : at + _ROWS_AT_ONCE]) for name in names}).numpy()
-        for at in range(0, rows, _ROWS_AT_ONCE)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, schema.EMBEDDING_DIM), np.float32)
-
-
-def _tensors(pool: Pool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    return tf.constant(pool.items), tf.constant(pool.log_inclusion), tf.constant(pool.positive)
+    return mm.ParallelBlock(branches, aggregation="element-wise-sum", is_input=True, schema=inputs)

@@ -1,0 +1,185 @@
+"""How the two-tower model learns: its steps, its loss and its validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import merlin.models.tf as mm
+import numpy as np
+import tensorflow as tf
+
+from recsys.models import blocks, metrics
+from recsys.models.candidates import CandidatePools
+from recsys.models.examples import Catalogue, Examples
+from recsys.models.fit import History, Progress, fit
+from recsys.models.history import ClickHistory
+from recsys.settings import TrainingSettings
+
+ROWS_AT_ONCE = 4_096
+"""Rows embedded or scored at a time."""
+
+
+class RetrievalTrainer:
+    """Draws each step's candidates and takes the steps.
+
+    Args:
+        model: An untrained two-tower model; gets trained in place.
+        history: Derives a part of the user embedding from the user's clicks; None: it is all free.
+        catalogue: All items.
+        examples: Clicks to train on.
+        settings: Recipe and seed.
+    """
+
+    def __init__(
+        self,
+        model: mm.RetrievalModelV2,
+        history: ClickHistory | None,
+        catalogue: Catalogue,
+        examples: Examples,
+        settings: TrainingSettings,
+    ) -> None:
+        self._settings = settings.retrieval
+        self._rng = np.random.default_rng(settings.seed)
+        self._query, self._candidate = model.query_encoder, model.candidate_encoder
+        self._history = history
+        self._catalogue, self._examples = catalogue, examples
+        self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
+        self._pools = CandidatePools(
+            np.bincount(examples.item, minlength=len(catalogue)),
+            self._settings.whole_catalogue,
+            self._settings.uniform_negatives,
+        )
+        embed(self._query, examples.take(np.arange(1)).inputs)  # builds it: training calls its blocks one by one
+        self._optimizer = tf.keras.optimizers.legacy.Adam()
+        self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
+
+    def run(self, held: Examples, progress: Progress) -> History:
+        """Trains; the model ends with the weights of the best epoch, its user embeddings complete."""
+        history = fit(
+            self,
+            len(self._examples),
+            step=self._one,
+            validate=lambda: self._validate(held),
+            monitor="hit@300",
+            settings=self._settings,
+            rng=self._rng,
+            progress=progress,
+        )
+        self._complete()
+        return history
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All that is trained, for `fit` to keep."""
+        return [variable.numpy() for variable in self._variables()]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Puts back what `get_weights` gave."""
+        for variable, value in zip(self._variables(), weights, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[tf.Variable]:
+        encoders = [self._query, self._candidate]
+        if self._history is not None:
+            encoders.append(self._history.encoder)
+        return [variable for encoder in encoders for variable in encoder.trainable_variables]
+
+    def _complete(self) -> None:
+        """Adds what the clicks say to the user embedding, so that it needs no clicks any more."""
+        if self._history is not None:
+            blocks.embedding_tables(self._query)["user_id"].assign_add(self._history.sums())
+
+    @contextmanager
+    def _completed(self) -> Iterator[None]:
+        table = blocks.embedding_tables(self._query)["user_id"]
+        free = table.numpy()
+        self._complete()
+        try:
+            yield
+        finally:
+            table.assign(free)
+
+    def _validate(self, held: Examples) -> dict[str, float]:
+        if not len(held):
+            return {}
+        with self._completed():
+            return metrics.summary(retrieval_ranks(self._query, self._candidate, self._catalogue, held))
+
+    def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
+        self._optimizer.learning_rate = rate
+        item = self._examples.item[batch]
+        pool = self._pools.draw(item, self._rng)
+        inputs = {name: tf.constant(column[batch]) for name, column in self._examples.inputs.items()}
+        return self._step(
+            inputs,
+            tf.constant(item),
+            tf.constant(pool.items),
+            tf.constant(pool.log_inclusion),
+            tf.constant(pool.positive),
+        )
+
+    def _train_step(
+        self,
+        inputs: dict[str, tf.Tensor],
+        own: tf.Tensor,
+        items: tf.Tensor,
+        log_inclusion: tf.Tensor,
+        positive: tf.Tensor,
+    ) -> tf.Tensor:
+        candidates = {name: tf.gather(column, items) for name, column in self._items.items()}
+        with tf.GradientTape() as tape:
+            query = self._embed(inputs, own)
+            logits = tf.matmul(query, self._candidate(candidates, training=True), transpose_b=True)
+            loss = contrastive_loss(logits, log_inclusion, positive)
+        variables = self._variables()
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    def _embed(self, inputs: dict[str, tf.Tensor], own: tf.Tensor) -> tf.Tensor:
+        """The query tower, what the user's other clicks say added to the user embedding."""
+        if self._history is None:
+            return self._query(inputs, training=True)
+        first, *rest = self._query.blocks
+        embedding = first({name: inputs[name] for name in self._query.schema.column_names}, training=True)
+        embedding += self._history.pool(inputs["user_id"][:, 0], own, training=True)
+        for block in rest:
+            embedding = block(embedding, training=True)
+        return embedding
+
+
+def contrastive_loss(logits: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of each row's own item among the candidates.
+
+    Args:
+        logits: float32 [B, C].
+        log_inclusion: Log of the chance that a candidate is one, float32 [C].
+        positive: Column of each row's item, int64 [B].
+
+    Returns:
+        float32 scalar, in nats.
+    """
+    corrected = logits - log_inclusion[None, :]
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(positive, corrected))
+
+
+def embed(encoder: mm.Encoder, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Runs a tower over any number of rows: float32 [rows, 64]."""
+    names = encoder.schema.column_names
+    rows = len(inputs[names[0]])
+    parts = [
+        encoder({name: tf.constant(inputs[name][at : at + ROWS_AT_ONCE]) for name in names}).numpy()
+        for at in range(0, max(rows, 1), ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def retrieval_ranks(
+    query: mm.Encoder, candidate: mm.Encoder, catalogue: Catalogue, rows: Examples
+) -> np.ndarray:
+    """Rank of each row's item by exact search, int64 [rows]."""
+    items = embed(candidate, catalogue.inputs)
+    found = []
+    for at in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows.take(np.arange(at, min(at + ROWS_AT_ONCE, len(rows))))
+        found.append(metrics.ranks(embed(query, part.inputs) @ items.T, part.item))
+    return np.concatenate(found)

@@ -1,0 +1,101 @@
+"""The rendered chart as processes of an unprivileged user: it serves, and has every metric that it names."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from factories.chart import Object, merge, render, values
+from factories.home import make_home
+from factories.installation import ADMIN_KEY, Installation, answers, open_folder
+from factories.monitoring import expressions, metrics
+
+from recsys.local.valkey import ValkeyServer
+from recsys.online.auth import create_key
+
+pytestmark = pytest.mark.functional
+
+ONLY_WITH_A_GPU = {"nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes"}
+
+
+@pytest.fixture(scope="module")
+def chart() -> Iterator[Installation]:
+    with open_folder() as home, ValkeyServer(home / "valkey") as valkey:
+        make_home(home / "source")
+        (home / "token").write_text(create_key(home / "keys.json"))
+        (home / "pod").mkdir()
+        installed = Installation(render(_values(home)), home, valkey.url, home / "keys.json")
+        assert "release 1 is ready" in installed.run("Deployment/shop-recsys-triton", "fetch-release")
+        assert "release 1 is in" in installed.run("Deployment/shop-recsys-gateway", "fetch-release")
+        assert "features of release 1" in installed.run("Job/shop-recsys-feast-fill-1", "fill")
+        triton, gateway = (f"http://127.0.0.1:{installed.ports[name]}" for name in ("http", "gateway"))
+        with (
+            installed.serve("Deployment/shop-recsys-triton", "triton", f"{triton}/v2/health/ready"),
+            installed.serve("Deployment/shop-recsys-gateway", "gateway", f"{gateway}/readyz"),
+        ):
+            yield installed
+
+
+def _values(home: Path) -> Object:
+    """Those for one machine, with a Valkey outside of the chart and time limits for a busy one."""
+    patient = {"RECSYS_VALKEY__TIMEOUT_S": "2", "RECSYS_GATEWAY__DEADLINE_S": "10"}
+    over = {
+        "release": {"home": str(home / "pod"), "source": str(home / "source" / "releases"), "claim": ""},
+        "valkey": {
+            "inCluster": {"enabled": False},
+            "existingSecret": "valkey",
+            "external": {"cidrs": ["127.0.0.1/32"]},
+        },
+        "extraEnv": [{"name": name, "value": value} for name, value in patient.items()],
+    }
+    return merge(values("local"), over)
+
+
+def _recommend(chart: Installation, **asked: object) -> dict[str, object]:
+    token = (chart.home / "token").read_text()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{chart.ports['gateway']}/v1/recommendations",
+        data=json.dumps(asked).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        found: dict[str, object] = json.load(answer)
+    return found
+
+
+def test_a_recommendation_is_served(chart: Installation) -> None:
+    answer = _recommend(chart, user_id=3, top_k=10)
+    assert answer["release"] == 1
+    assert answer["fallbacks"] == []
+    assert len(answer["items"]) == 10
+
+
+def test_the_containers_are_not_root(chart: Installation) -> None:
+    owners = {path.stat().st_uid for path in (chart.home / "pod").rglob("*")}
+    assert owners == {1000 if os.geteuid() == 0 else os.geteuid()}
+
+
+def test_model_control_is_closed_without_the_key(chart: Installation) -> None:
+    index = f"http://127.0.0.1:{chart.ports['http']}/v2/repository/index"
+    assert not answers(index, b"{}")
+    assert not answers(index, b"{}", {"admin-key": "guessed"})
+    assert answers(index, b"{}", {"admin-key": ADMIN_KEY})
+
+
+def test_every_metric_that_is_named_exists(chart: Installation) -> None:
+    _recommend(chart, anonymous=True)
+    there = _metrics(f"http://127.0.0.1:{chart.ports['gateway']}/metrics")
+    there |= _metrics(f"http://127.0.0.1:{chart.ports['metrics']}/metrics")
+    for where, expression in expressions().items():
+        named = {name for name in metrics(expression) if ":" not in name}
+        assert named - ONLY_WITH_A_GPU <= there, where
+
+
+def _metrics(url: str) -> set[str]:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return {line.partition("{")[0].partition(" ")[0] for line in lines if line and not line.startswith("#")}

@@ -11,7 +11,7 @@ import typer
 
 from recsys.cli import pipeline, recommend, services
 from recsys.cli.options import Device
-from recsys.cli.output import messages, results
+from recsys.cli.output import results
 from recsys.cli.steps import Steps
 from recsys.schema import UNKNOWN
 from recsys.settings import get_settings
@@ -66,7 +66,7 @@ def demo(
         results.print()
         recommend.show(recommend.ask(who, device, at), recommend.headline(who, device, at))
     results.print(_afterwards(user), soft_wrap=True, markup=False)
-    messages.print(f"Release {release}, ready after {steps.seconds:.0f} s.")
+    results.print(_summary(release, steps.seconds), soft_wrap=True)
 
 
 def known_user(data: Path) -> int:
@@ -82,6 +82,17 @@ def known_user(data: Path) -> int:
     last = max((day for day in dataset.days if day in TRAIN_DAYS), default=dataset.days[-1])
     counts = dataset.interactions([last])["user_id"].value_counts()
     return int(counts.index[counts == counts.max()].min())
+
+
+def _summary(release: int, seconds: float) -> str:
+    from recsys.release.store import ReleaseStore
+
+    scores = ReleaseStore(get_settings().home / "releases").show(release).metrics
+    chain, popularity = scores["chain"]["hit@10"], scores["baselines"]["popularity"]["hit@10"]
+    return (
+        f"Release {release} after {seconds:.0f} s. Of {scores['rows']:,} clicks on later days {chain:.1%} "
+        f"are among its first 10; the 10 most popular items hold {popularity:.1%}."
+    )
 
 
 def _synthetic(steps: Steps) -> Path:

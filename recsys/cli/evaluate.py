@@ -12,7 +12,7 @@ from recsys.cli.output import print_json, results, table
 from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
-_METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr")
+_METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10")
 
 
 def evaluate(
@@ -47,14 +47,19 @@ def show(document: dict[str, Any]) -> None:
         document: What `recsys evaluate --json` prints.
     """
     lines = {
-        "retrieval": document["retrieval"],
         "whole chain": document["chain"],
-        "retrieval, anonymous": document["anonymous"]["retrieval"],
-        "whole chain, anonymous": document["anonymous"]["chain"],
+        "retrieval alone": document["retrieval"],
+        "anonymous, whole chain": document["anonymous"]["chain"],
+        "anonymous, retrieval": document["anonymous"]["retrieval"],
         **document["baselines"],
+        **document.get("oracle", {}),
     }
-    rows = [(name, *(_number(found.get(metric)) for metric in _METRICS)) for name, found in lines.items()]
-    results.print(table(f"{document['rows']:,} rows", ("", *_METRICS), rows, right=_METRICS))
+    rows = [
+        (name.replace("_", " "), *(_number(found.get(metric)) for metric in _METRICS))
+        for name, found in lines.items()
+    ]
+    heading = f"{document['rows']:,} clicks of the days after training"
+    results.print(table(heading, ("", *_METRICS), rows, right=_METRICS))
     results.print(f"Ranker AUC {document['ranker']['auc']:.3f}")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys.cli import evaluate
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
 from recsys.errors import BadUse
@@ -37,7 +38,7 @@ def list_releases(json: Json = False) -> None:
             f"{one.created:%Y-%m-%d %H:%M}",
             one.kind,
             _days(one.data.days),
-            "passed" if one.gate.passed else f"refused: {one.gate.reason}",
+            _verdict(one),
         )
         for one in manifests
     ]
@@ -51,8 +52,13 @@ def show(release: Number, json: Json = False) -> None:
     if json:
         print_json(manifest.model_dump(mode="json", by_alias=True))
         return
-    summary = [(name, str(value)) for name, value in _summary(manifest).items()]
-    results.print(table(f"Release {release}", ("", "value"), summary))
+    facts = {**_summary(manifest), "days": _days(manifest.data.days), "gate": _verdict(manifest)}
+    summary = [(name, str(value)) for name, value in facts.items() if name not in ("release", "metrics")]
+    results.print(table(f"Release {release}", ("", ""), summary))
+    if "chain" in manifest.metrics:
+        results.print()
+        evaluate.show(manifest.metrics)
+    results.print()
     files = [(name, f"{one.size:,}", one.sha256[:12]) for name, one in manifest.files.items()]
     results.print(table("Files", ("file", "bytes", "sha256"), files, right=("bytes",)))
 
@@ -91,6 +97,10 @@ def _summary(manifest: Any) -> dict[str, Any]:
         "gate": {"passed": manifest.gate.passed, "reason": manifest.gate.reason},
         "metrics": manifest.metrics,
     }
+
+
+def _verdict(manifest: Any) -> str:
+    return "passed" if manifest.gate.passed else f"refused: {manifest.gate.reason}"
 
 
 def _days(days: tuple[int, ...]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,15 @@ import pytest
 
 from recsys.release.manifest import DataWindow, Verdict
 from recsys.release.store import ReleaseStore
+
+METRICS = {
+    "retrieval": {"hit@10": 0.25},
+    "chain": {"hit@10": 0.5},
+    "anonymous": {"retrieval": {}, "chain": {"hit@10": 0.125}},
+    "baselines": {"popular_in_category": {"hit@10": 0.0625}},
+    "ranker": {"auc": 0.75},
+    "rows": 1_000,
+}
 
 
 @pytest.fixture
@@ -21,7 +31,7 @@ def publish(store: ReleaseStore, content: str, parent: int | None = None, passed
     return store.publish(
         staging,
         data=DataWindow(fingerprint=content, days=(0, 1, 8)),
-        metrics={"chain": {"hit@10": 0.5}},
+        metrics=METRICS,
         gate=Verdict(passed=passed, reason="" if passed else "hit@10 fell to 0.1"),
         parent=parent,
     )
@@ -46,12 +56,20 @@ def test_list_json_holds_gate_and_metrics(run, store: ReleaseStore) -> None:
     publish(store, "a", passed=False)
     [entry] = json.loads(run("release", "list", "--json").out)["releases"]
     assert entry["gate"] == {"passed": False, "reason": "hit@10 fell to 0.1"}
-    assert entry["metrics"] == {"chain": {"hit@10": 0.5}}
+    assert entry["metrics"] == METRICS
 
 
-def test_show_names_the_files(run, store: ReleaseStore) -> None:
+def test_show_tells_days_scores_and_files(run, store: ReleaseStore) -> None:
     publish(store, "a")
-    assert "model" in run("release", "show", "1").out
+    lines = [line.split() for line in run("release", "show", "1").out.splitlines()]
+    assert ["days", "0–8"] in lines
+    assert ["whole", "chain", "0.500"] in lines
+    assert ["popular", "in", "category", "0.062"] in lines
+    assert ["model", "1", hashlib.sha256(b"a").hexdigest()[:12]] in lines
+
+
+def test_show_json_is_the_manifest(run, store: ReleaseStore) -> None:
+    publish(store, "a")
     assert json.loads(run("release", "show", "1", "--json").out)["files"]["model"]["size"] == 1
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 
 _GIVE_UP_S: Final = 5.0  # far beyond what counts as answered, so that a late answer is seen as late
-_RESEND_S: Final = 0.25
+_RESEND_S: Final = 1.0
 _CLICK_SHARE: Final = 0.2
 
 
@@ -111,14 +111,16 @@ class Shoppers:
         name = f"drill-{self.run_id}-{len(self.clicked)}"
         event = {"event_id": name, "user_id": user, "item_id": item}
         self.clicked[name] = event
-        while name not in self.accepted:
+        while True:
+            wait_s = _RESEND_S
             try:
                 async with session.post("/v1/events", json=event) as answer:
                     if answer.status == 202:
                         self.accepted.add(name)
                         return
+                    wait_s = float(answer.headers.get("retry-after", wait_s))
             except (aiohttp.ClientError, TimeoutError):
-                pass  # sent again below
+                wait_s = _RESEND_S
             if self._stop.is_set():
                 return
-            await asyncio.sleep(_RESEND_S)
+            await asyncio.sleep(wait_s)

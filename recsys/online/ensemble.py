@@ -34,6 +34,8 @@ _CHANNEL: Final = [
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # Where the name stands for many replicas (`dns:///…` of a headless service), each gets its share.
+    ("grpc.lb_policy_name", "round_robin"),
 ]
 
 
@@ -65,7 +67,7 @@ class Ensemble:
         self._grpc = grpc
         self._limit = limit
         self._under_way: set[asyncio.Future[Any]] = set()
-        self._breaker = breaker or Breaker(failures=3, cooldown_s=0.5)
+        self._breaker = breaker or Breaker(failures=3, cooldown_s=0.25, longest_s=1.0)
         self._client = InferenceServerClient(grpc, channel_args=_CHANNEL)
         self._outputs = [InferRequestedOutput(name) for name in ENSEMBLE_OUTPUTS]
 

@@ -22,7 +22,7 @@ def publish(
         evaluation: `evaluation.json`.
         data: The validated data set.
         reason: Why the gate refused it; empty when it passed.
-        store: Root of the release store.
+        store: The release store: a folder, or a URL such as `s3://bucket/releases`.
         fingerprint: Of the inputs that made the release; by default its content's, so that a
             step that is tried again publishes once.
         settings_fingerprint: Of the settings alone.
@@ -37,7 +37,7 @@ def publish(
     from recsys.data.splits import train_days
     from recsys.release.digest import tree_sha256
     from recsys.release.manifest import DataWindow, Verdict
-    from recsys.release.store import ReleaseStore
+    from recsys.release.remote import open_store
 
     dataset = ShopData.open(data.path)
     days = train_days(dataset)
@@ -48,7 +48,7 @@ def publish(
         users=len(dataset.users),
         items=len(dataset.items),
     )
-    releases = ReleaseStore(store)
+    releases = open_store(store)
     number = releases.publish(
         Path(release.path),
         data=window,

@@ -39,7 +39,7 @@ def full_training(
         recipe: Settings of the training; what is left out has its default.
         sizes: Settings of the evaluation and of the chain that it runs.
         floors: Settings of the gate.
-        store: Root of the release store.
+        store: The release store: a folder, by default the mounted volume's, or a URL.
         fingerprint: Of all inputs, to find the release again by.
         settings_fingerprint: Of the settings.
 

@@ -10,7 +10,7 @@ import pytest
 from recsys.local.doctor import pins
 
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
-LOCKS = ("bootstrap", "base", "dev", "encoders", "serving")
+LOCKS = ("bootstrap", "base", "dev", "encoders", "serving", "serving-gpu", "worker", "triton-stub")
 NOT_SERVED = re.compile(r"^(tensorflow|keras|merlin|nvtabular|dask|distributed|feast|torch|kfp|numba)\b")
 
 
@@ -31,7 +31,7 @@ def test_no_file_names_a_registry_or_a_path(path: Path) -> None:
     assert not re.search(r"https?://|file:|index-url|find-links|\s/\w", path.read_text())
 
 
-@pytest.mark.parametrize("name", ["dev", "encoders", "serving"])
+@pytest.mark.parametrize("name", ["dev", "encoders", "serving", "serving-gpu", "triton-stub"])
 def test_what_two_locks_share_has_one_version(name: str) -> None:
     base, other = pins(lock("base")), pins(lock(name))
     shared = base.keys() & other.keys()
@@ -39,8 +39,15 @@ def test_what_two_locks_share_has_one_version(name: str) -> None:
     assert {package: other[package] for package in shared} == {package: base[package] for package in shared}
 
 
-def test_a_serving_image_holds_no_training_library() -> None:
-    assert [package for package in pins(lock("serving")) if NOT_SERVED.match(package)] == []
+def test_the_worker_computes_with_what_training_computes_with() -> None:
+    base, worker = pins(lock("base")), pins(lock("worker"))
+    for package in ("feast", "numpy", "pandas", "pyarrow", "redis", "protobuf", "pydantic"):
+        assert worker[package] == base[package], package
+
+
+@pytest.mark.parametrize("name", ["serving", "serving-gpu"])
+def test_a_serving_image_holds_no_training_library(name: str) -> None:
+    assert [package for package in pins(lock(name)) if NOT_SERVED.match(package)] == []
 
 
 def test_all_that_is_asked_for_is_locked() -> None:

@@ -9,8 +9,9 @@ import pytest
 from factories.release import make_degenerate_model
 
 from recsys import schema
-from recsys.errors import BadData
+from recsys.errors import BadData, BadUse
 from recsys.serving.onnx_model import OnnxModel
+from recsys.settings import get_settings
 
 PORTS = schema.USER_FEATURES | schema.CONTEXT_FEATURES
 KNOWN = tuple(PORTS)
@@ -63,3 +64,19 @@ def test_the_degenerate_model_loads_and_fails(tmp_path: Path) -> None:
     model = OnnxModel(path, "score", KNOWN)
     with pytest.raises(Exception, match="bounds"):
         model.run({"age": np.zeros((1, 1), np.float32)})
+
+
+def test_a_gpu_that_cannot_be_used_is_refused_rather_than_done_without(
+    release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setenv("RECSYS_GPU", "true")
+    get_settings.cache_clear()
+    try:
+        with pytest.raises(BadUse, match="knows no GPU"):
+            OnnxModel(release / schema.QUERY_TOWER_ONNX, "user_embedding", KNOWN)
+        monkeypatch.setenv("RECSYS_GPU", "false")
+        get_settings.cache_clear()
+        OnnxModel(release / schema.QUERY_TOWER_ONNX, "user_embedding", KNOWN)
+    finally:
+        get_settings.cache_clear()

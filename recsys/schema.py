@@ -117,6 +117,7 @@ INDEX_META_FILE: Final = "index.json"
 QUERY_TOWER_ONNX: Final = "query_tower.onnx"
 CANDIDATE_TOWER_ONNX: Final = "candidate_tower.onnx"
 DLRM_ONNX: Final = "dlrm.onnx"
+DLRM_BROADCAST_ONNX: Final = "dlrm_broadcast.onnx"  # the same function over [B] users and [B, K] items
 ITEM_IDS_FILE: Final = "item_ids.npy"  # int64 [n]
 ITEM_FEATURES_FILE: Final = "item_features.npz"  # raw columns of ITEM_RAW, [n] each
 IMAGE_EMBEDDINGS_FILE: Final = "image_embeddings.npy"  # float32 [n, 64]

@@ -14,6 +14,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.splits import positives
 from recsys.errors import BadData
 from recsys.features import feast_offline
+from recsys.release.dlrm_broadcast import write_broadcast
 
 FEAST_DIR = "feast"
 """Folder of a release with Feast's rows, one file a feature view."""
@@ -48,6 +49,7 @@ def assemble(dataset: Dataset, days: Sequence[int], parts: Iterable[Path], out_d
 
     Raises:
         BadData: Two parts hold a file of one name, or a file that serving needs is in none of them.
+        RecsysError: The ranker cannot be rewritten without changing its scores.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     for part in parts:
@@ -55,6 +57,7 @@ def assemble(dataset: Dataset, days: Sequence[int], parts: Iterable[Path], out_d
     _write_catalogue(dataset, out_dir)
     np.save(out_dir / schema.POPULARITY_FILE, popularity(dataset, days))
     check_complete(out_dir)
+    write_broadcast(out_dir)
 
 
 def check_complete(folder: Path) -> None:

@@ -139,10 +139,9 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "unroll_features",
-        "repeats user and context for each item",
+        "hands on user and context for all items",
         inputs=_features((*USER_FEATURES, *CONTEXT_FEATURES)),
         outputs=_same(*(tiled(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES))),
-        parameters=("ranked",),
     ),
     Model(
         "dlrm_ranking",

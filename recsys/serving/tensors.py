@@ -58,7 +58,7 @@ def feature(name: str) -> str:
 
 
 def tiled(name: str) -> str:
-    """Name of the tensor that holds a user or context feature repeated for each candidate."""
+    """Name of the tensor that holds a user or context feature as the ranker takes it: once for all items."""
     return f"{name}_tiled"
 
 
@@ -77,7 +77,7 @@ _USER = (
 _ENCODED = (
     *(Tensor(feature(name), dtype) for name, dtype in (USER_FEATURES | CONTEXT_FEATURES).items()),
     *(Tensor(feature(name), dtype, (RANKED,)) for name, dtype in ITEM_FEATURES.items()),
-    *(Tensor(tiled(name), dtype, (RANKED,)) for name, dtype in (USER_FEATURES | CONTEXT_FEATURES).items()),
+    *(Tensor(tiled(name), dtype) for name, dtype in (USER_FEATURES | CONTEXT_FEATURES).items()),
 )
 _RETRIEVAL = (
     Tensor("user_embedding", FP32, (EMBEDDING_DIM,)),

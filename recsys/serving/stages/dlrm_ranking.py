@@ -10,7 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from recsys.schema import CONTEXT_FEATURES, DLRM_ONNX, EMBEDDING_FEATURES, ITEM_FEATURES, USER_FEATURES
+from recsys.schema import (
+    CONTEXT_FEATURES,
+    DLRM_BROADCAST_ONNX,
+    DLRM_ONNX,
+    EMBEDDING_FEATURES,
+    ITEM_FEATURES,
+    USER_FEATURES,
+)
 from recsys.serving.onnx_model import OnnxModel
 from recsys.serving.stage import Arrays
 
@@ -27,15 +34,19 @@ class DlrmRanking:
 
     Attributes:
         model: Its ONNX export.
+        broadcasts: Whether the model takes users [b, 1] beside candidates [b, K], as
+            `recsys.release.dlrm_broadcast` rewrites it, or wants one row a candidate.
     """
 
     model: OnnxModel
+    broadcasts: bool = False
 
     def run(self, inputs: Arrays) -> Arrays:
         """Score.
 
         Args:
-            inputs: Every user, context and item feature [B, K], and the two embeddings [B, K, 64].
+            inputs: Every user and context feature [B, 1], every item feature [B, K], and the two embeddings
+                [B, K, 64].
 
         Returns:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling
@@ -52,17 +63,24 @@ class DlrmRanking:
 
     def _score(self, inputs: Arrays, users: slice) -> np.ndarray:
         """Scores [b, K] of some of the users."""
-        shape = inputs["item_id"][users].shape
+        some = {name: inputs[name][users] for name in self.model.inputs}
+        shape = some["item_id"].shape
+        if self.broadcasts:
+            return self.model.run(some).reshape(shape)
+        repeated = {name: np.broadcast_to(array, (*shape, *array.shape[2:])) for name, array in some.items()}
         rows = shape[0] * shape[1]
-        columns = {name: inputs[name][users].reshape(rows, -1) for name in self.model.inputs}
-        return self.model.run(columns).reshape(shape)
+        return self.model.run({name: array.reshape(rows, -1) for name, array in repeated.items()}).reshape(
+            shape
+        )
 
 
 def load(artefacts: Path, parameters: Mapping[str, str]) -> DlrmRanking:
-    """Load the model.
+    """Load the model, in the form that broadcasts where the release holds it.
 
     Raises:
         BadData: The file is missing, damaged, or wants inputs that serving does not have.
     """
     del parameters
-    return DlrmRanking(OnnxModel(artefacts / DLRM_ONNX, "score", _INPUTS))
+    broadcasts = (artefacts / DLRM_BROADCAST_ONNX).is_file()
+    file = DLRM_BROADCAST_ONNX if broadcasts else DLRM_ONNX
+    return DlrmRanking(OnnxModel(artefacts / file, "score", _INPUTS), broadcasts)

@@ -10,6 +10,7 @@ from recsys.kubeflow.events import Progress, StepEvent
 from recsys.kubeflow.local import run_local
 from recsys.kubeflow.recipe import recipe_of
 from recsys.release.digest import code_sha256, json_sha256, tree_sha256
+from recsys.release.manifest import library_versions
 from recsys.release.store import ReleaseStore
 from recsys.settings import Settings
 
@@ -39,9 +40,7 @@ def run_full(data_dir: Path, home: Path, settings: Settings, progress: Progress 
         raise BadData(str(data_dir), "there is no such folder", "Give the folder of a data set")
     store = ReleaseStore(home.resolve() / RELEASES)
     recipe = recipe_of(settings)
-    fingerprint = json_sha256(
-        {"kind": "full", "data": tree_sha256(data_dir), "recipe": recipe, "code": code_sha256()}
-    )
+    fingerprint = _fingerprint(data_dir, recipe)
     number = _published(store, fingerprint)
     if number is None:
         from pipelines.full_training import full_training
@@ -65,6 +64,18 @@ def run_full(data_dir: Path, home: Path, settings: Settings, progress: Progress 
             f"It is kept; see `recsys release show {number}`",
         )
     return number
+
+
+def _fingerprint(data_dir: Path, recipe: dict[str, Any]) -> str:
+    """The hex sha256 of everything that decides the release."""
+    made_of = {
+        "kind": "full",
+        "data": tree_sha256(data_dir),
+        "recipe": recipe,
+        "code": code_sha256(),
+        "libraries": library_versions(),
+    }
+    return json_sha256(made_of)
 
 
 def _parts(recipe: dict[str, Any]) -> dict[str, Any]:

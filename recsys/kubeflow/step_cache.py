@@ -1,9 +1,9 @@
 """Outputs of pipeline steps, kept by the content of what went in.
 
 The local Kubeflow runner has no cache of its own. A step's key is made of its component's source,
-the code of the library, its parameters and the content of its input artefacts; never of paths, times or
-the mere existence of a file. So a pipeline that was killed goes on where it stopped, and
-a changed catalogue is never answered with yesterday's tables.
+the code and the library versions that it runs on, its parameters and the content of its input artefacts;
+never of paths, times or the mere existence of a file. So a pipeline that was killed goes on where it
+stopped, and a changed catalogue is never answered with yesterday's tables.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from recsys.release import files
 from recsys.release.digest import code_sha256, files_under, json_sha256, tree_sha256
+from recsys.release.manifest import library_versions
 
 _META = "step.json"
 _OUTPUTS = "outputs"
@@ -60,6 +61,7 @@ class StepCache:
             {
                 "source": source,
                 "code": code_sha256(),
+                "libraries": library_versions(),
                 "parameters": inputs.get("parameterValues", {}),
                 "artefacts": artefacts,
                 "outputs": sorted(executor_input.get("outputs", {}).get("artifacts", {})),

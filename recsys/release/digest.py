@@ -12,8 +12,8 @@ from typing import Any
 import recsys
 
 _BLOCK = 1 << 20
-_TRAINING_CODE = ("data", "features", "encoders", "models", "index", "release", "schema.py")
-"""What of the package decides a release's content; the rest may change without a new training."""
+_BESIDE = {"bench", "capacity", "cli", "kubeflow", "local", "online"}
+"""Parts of the package that no release depends on. Serving is not among them: the evaluation runs it."""
 
 
 def file_sha256(path: Path) -> str:
@@ -60,11 +60,14 @@ def json_sha256(value: Any) -> str:
 
 @cache
 def code_sha256() -> str:
-    """The hex sha256 of the source files that decide what a training run puts out."""
+    """The hex sha256 of the source files that decide what a training run puts out.
+
+    A part of the package that is not named in `_BESIDE` counts, so a new one can cause a training too
+    many, never a wrong reuse.
+    """
     package = Path(recsys.__file__).parent
-    roots = [package / name for name in _TRAINING_CODE]
-    files = [p for root in roots for p in (files_under(root) if root.is_dir() else [root]) if p.is_file()]
-    return _digest_of((p.relative_to(package).as_posix(), p) for p in files if p.suffix == ".py")
+    named = ((p.relative_to(package), p) for p in files_under(package) if p.suffix == ".py")
+    return _digest_of((name.as_posix(), path) for name, path in named if name.parts[0] not in _BESIDE)
 
 
 def _digest_of(named: Iterable[tuple[str, Path]]) -> str:

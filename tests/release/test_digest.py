@@ -43,5 +43,19 @@ def test_json_digest_ignores_the_order_of_keys() -> None:
     assert json_sha256({"a": 1}) != json_sha256({"a": 2})
 
 
-def test_code_digest_is_a_sha256() -> None:
-    assert len(bytes.fromhex(code_sha256())) == 32
+def test_code_digest_follows_what_a_release_depends_on(tmp_path: Path) -> None:
+    package = tmp_path / "recsys"
+    for name in ("models/dlrm.py", "serving/chain.py", "cli/main.py", "models/notes.txt"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recsys.__file__", str(package / "__init__.py"))
+        digests = [_code_after(package / name) for name in ("models/dlrm.py", "serving/chain.py")]
+        assert len({*digests}) == 2
+        assert _code_after(package / "cli" / "main.py") == digests[-1]
+        assert _code_after(package / "models" / "notes.txt") == digests[-1]
+
+
+def _code_after(changed: Path) -> str:
+    changed.write_text(changed.read_text() + " changed")
+    return code_sha256.__wrapped__()

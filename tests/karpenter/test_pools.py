@@ -1,4 +1,4 @@
-"""Karpenter's objects: what its v1 CRDs demand, what a bill and a security review ask for, and the overlay."""
+"""Karpenter's objects: what its v1 CRDs demand, what bills and reviews ask for, and the overlay."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def base() -> list[Object]:
         p.name for p in (FOLDER / "base").iterdir() if p.name != "kustomization.yaml"
     )
     return [yaml.safe_load((FOLDER / "base" / name).read_text()) for name in names]
+
+
+def _replace(target: Any, step: Object) -> None:
+    """One JSON patch operation, `replace`."""
+    assert step["op"] == "replace"
+    *way, last = (part.replace("~1", "/") for part in step["path"].strip("/").split("/"))
+    for part in way:
+        target = target[int(part)] if isinstance(target, list) else target[part]
+    assert last in target, step
+    target[last] = step["value"]
 
 
 def overlaid() -> list[Object]:
@@ -140,13 +150,3 @@ def test_nothing_is_filled_in_by_a_shell() -> None:
 def _requirement(pool: Object, key: str) -> list[str]:
     (found,) = (each for each in pool["spec"]["template"]["spec"]["requirements"] if each["key"] == key)
     return found["values"]
-
-
-def _replace(target: Any, step: Object) -> None:
-    """One JSON patch operation, `replace`."""
-    assert step["op"] == "replace"
-    *way, last = (part.replace("~1", "/") for part in step["path"].strip("/").split("/"))
-    for part in way:
-        target = target[int(part)] if isinstance(target, list) else target[part]
-    assert last in target, step
-    target[last] = step["value"]

@@ -87,7 +87,7 @@ def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int =
 
     Args:
         profile: Service times of the server that was measured.
-        runs: Each with `rate_rps`, `p50_ms` and `p99_ms`.
+        runs: Each with `rate`, in requests a second, `p50_ms` and `p99_ms`.
         seed: Of all draws.
 
     Returns:
@@ -95,7 +95,7 @@ def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int =
     """
     lines = []
     for run in runs:
-        said = predict(profile, float(run["rate_rps"]), seed=seed)
+        said = predict(profile, float(run["rate"]), seed=seed)
         lines.append(
             {
                 "rate_rps": said.rate_rps,
@@ -112,7 +112,7 @@ def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int =
 
 
 def open_loop_runs(path: Path) -> list[dict[str, Any]]:
-    """The open-loop runs of a benchmark's JSON: those with a `rate_rps`.
+    """The open-loop runs of a benchmark's JSON: those of the ensemble, one user a request.
 
     Raises:
         BadData: There is none, or one lacks a percentile.
@@ -121,9 +121,11 @@ def open_loop_runs(path: Path) -> list[dict[str, Any]]:
         document = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise BadData(str(path), f"is not JSON ({error})", "Give the JSON of a load test") from error
-    runs = (
-        [run for run in document.get("runs", ()) if run.get("rate_rps")] if isinstance(document, dict) else []
-    )
+    given = document.get("runs", ()) if isinstance(document, dict) else ()
+    opened = [run for run in given if run.get("rate") and run.get("rows", 1) == 1]
+    runs = [run for run in opened if run.get("variant", "ensemble") == "ensemble"]
     if not runs or not all({"p50_ms", "p99_ms"} <= set(run) for run in runs):
-        raise BadData(str(path), "holds no open-loop run with rate_rps, p50_ms and p99_ms", "Measure one")
+        raise BadData(
+            str(path), "holds no open-loop run with rate, p50_ms and p99_ms", "Measure one with --rate"
+        )
     return runs

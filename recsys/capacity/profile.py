@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from recsys.errors import BadData
 
 _Z95, _Z99 = 1.6448536, 2.3263479  # standard normal quantiles
+_IDLE = 0.15  # share of the best throughput up to which requests hardly ever wait
 
 
 class ServiceProfile(BaseModel):
@@ -105,26 +106,30 @@ def load_profile(path: Path) -> ServiceProfile:
 
 
 def _from_bench(runs: list[dict[str, Any]], source: str) -> ServiceProfile:
-    """A profile from closed-loop runs of one variant.
+    """A profile from runs of one variant, one user a request.
 
-    Concurrency 1 waits for nothing, so its latency L is service and overhead. The best throughput X
-    bounds what slots do: by Little's law X·L requests are being served then, so there are floor(X·L)
-    slots, each held for slots/X; what is left of L holds no slot.
+    The latency L of requests that wait for nothing is service and overhead: that of the slowest open loop
+    where it is slow enough, since requests at random moments find colder caches than those of one caller
+    who asks again and again, else that of concurrency 1. The best throughput X of the closed loops bounds
+    what slots do: by Little's law X·L requests are being served then, so there are floor(X·L) slots, each
+    held for slots/X; what is left of L holds no slot.
     """
-    closed = [run for run in runs if run.get("concurrency") and not run.get("rate_rps")]
-    variants = list(dict.fromkeys(run.get("variant") for run in closed))
+    runs = [run for run in runs if run.get("rows", 1) == 1]
+    variants = [run.get("variant") for run in runs]
     variant = "ensemble" if "ensemble" in variants else next(iter(variants), None)
-    closed = [run for run in closed if run.get("variant") == variant]
-    alone = next((run for run in closed if run["concurrency"] == 1), None)
-    if alone is None:
-        raise BadData(source, "holds no run at concurrency 1", "Measure one: it tells the service time")
+    closed = [run for run in runs if run.get("variant") == variant and run.get("concurrency")]
+    opened = [run for run in runs if run.get("variant") == variant and run.get("rate")]
     try:
-        best = max(float(run["throughput_rps"]) for run in closed)
+        best = max((float(run["throughput_rps"]) for run in closed), default=0.0)
+        idle = [run for run in opened if run["rate"] <= _IDLE * best]
+        single = [run for run in closed if run["concurrency"] == 1]
+        alone = min(idle, key=lambda run: float(run["rate"])) if idle else single[0] if single else None
+        if alone is None:
+            raise BadData(source, "holds no run at concurrency 1", "Measure one: it tells the service time")
         p50, p95, p99 = (float(alone[f"p{part}_ms"]) for part in (50, 95, 99))
     except KeyError as error:
-        raise BadData(
-            source, f"a run lacks {error}", "Measure again with `recsys bench serving --json`"
-        ) from error
+        fix = "Measure again with `recsys bench serving --json`"
+        raise BadData(source, f"a run lacks {error}", fix) from error
     slots = max(1, int(best * p50 / 1e3))
     share = min(1.0, slots / best * 1e3 / p50)
     return ServiceProfile(

@@ -25,13 +25,13 @@ def test_overload_shows_as_refusals_within_the_deadline() -> None:
 
 
 def test_the_model_agrees_with_itself() -> None:
-    runs = [predict(PROFILE, rate).as_dict() for rate in (50.0, 150.0)]
+    runs = [{"rate": rate, **predict(PROFILE, rate).as_dict()} for rate in (50.0, 150.0)]
     for line in compare(PROFILE, runs, seed=1):
         assert abs(line["p50_error"]) < 0.02
         assert abs(line["p99_error"]) < 0.05
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"runs": [{"concurrency": 1}]}', '{"runs": [{"rate_rps": 5}]}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"runs": [{"concurrency": 1}]}', '{"runs": [{"rate": 5}]}'])
 def test_a_file_without_open_loop_runs_is_named(tmp_path, text: str) -> None:
     path = tmp_path / "load.json"
     path.write_text(text)
@@ -41,6 +41,7 @@ def test_a_file_without_open_loop_runs_is_named(tmp_path, text: str) -> None:
 
 def test_open_loop_runs_are_picked(tmp_path) -> None:
     path = tmp_path / "load.json"
-    run = {"rate_rps": 5, "p50_ms": 1, "p99_ms": 2}
-    path.write_text(json.dumps({"runs": [{"concurrency": 1}, run]}))
+    run = {"rate": 5, "p50_ms": 1, "p99_ms": 2}
+    others = [{"concurrency": 1}, {**run, "rows": 16}, {**run, "variant": "floor"}]
+    path.write_text(json.dumps({"runs": [*others, run]}))
     assert open_loop_runs(path) == [run]

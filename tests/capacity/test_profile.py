@@ -31,6 +31,25 @@ def test_a_benchmark_gives_slots_and_keeps_throughput_and_latency(tmp_path) -> N
     assert profile.slots / profile.p50_ms * 1e3 == pytest.approx(250.0)
 
 
+def test_a_slow_open_loop_tells_the_service_time_rather_than_one_caller(tmp_path) -> None:
+    def run(p50: float, rps: float, **how: float) -> dict[str, object]:
+        return {
+            "variant": "ensemble",
+            **how,
+            "p50_ms": p50,
+            "p95_ms": p50,
+            "p99_ms": p50,
+            "throughput_rps": rps,
+        }
+
+    closed = [run(10.0, 98.0, concurrency=1), run(40.0, 250.0, concurrency=16)]
+    path = tmp_path / "bench.json"
+    for rate, latency in ((25.0, 12.0), (100.0, 10.0)):  # 10 % and 40 % of the best throughput
+        path.write_text(json.dumps({"runs": [*closed, run(12.0, rate, rate=rate, concurrency=0)]}))
+        profile = load_profile(path)
+        assert profile.p50_ms + profile.overhead_ms == pytest.approx(latency)
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [

@@ -43,7 +43,7 @@ def test_steady_rates_and_a_load_test_beside_the_model(run, profile, tmp_path) -
     found = json.loads(run("capacity", "--profile", profile, "--rate", 10, "--rate", 40, "--json").out)
     assert [one["rate_rps"] for one in found["predictions"]] == [10, 40]
     path = tmp_path / "load.json"
-    path.write_text(json.dumps({"runs": [{"rate_rps": 10.0, "p50_ms": 25.0, "p99_ms": 60.0}]}))
+    path.write_text(json.dumps({"runs": [{"rate": 10.0, "p50_ms": 25.0, "p99_ms": 60.0}]}))
     (line,) = json.loads(run("capacity", "--profile", profile, "--compare", path, "--json").out)["runs"]
     assert line["p50_error"] == pytest.approx(line["predicted_p50_ms"] / 25.0 - 1)
 

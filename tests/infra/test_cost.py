@@ -33,11 +33,3 @@ def test_what_is_priced_is_what_is_made() -> None:
     assert table[parameters["NodeType"]["Default"]] == 1 + parameters["Replicas"]["Default"]
     triton = yaml.safe_load((INFRA.parent / "helm/recsys/values.yaml").read_text())["triton"]
     assert table["g5.xlarge"] == triton["autoscaling"]["minReplicas"]
-
-
-def test_the_cluster_is_closed_and_its_disks_encrypted() -> None:
-    cluster = yaml.safe_load((INFRA / "cluster.yaml").read_text())
-    assert cluster["iam"]["withOIDC"] is True
-    assert cluster["vpc"]["publicAccessCIDRs"] == []  # eks-up refuses until it is filled in
-    for group in cluster["managedNodeGroups"]:
-        assert group["volumeEncrypted"] and group["privateNetworking"] and group["disableIMDSv1"]

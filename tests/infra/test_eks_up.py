@@ -25,7 +25,7 @@ def test_everything_in_an_order_that_works(workplace) -> None:
         "--stack-name recsys-roles",
         "helm upgrade --install kube-prometheus-stack",
         "helm upgrade --install prometheus-adapter",
-        "kubectl apply -k karpenter/",
+        "kubectl apply -k infra/nodes",
         "kubectl apply -f infra/namespace.yaml",
         "kubectl create secret generic recsys-valkey",
     ]

@@ -52,7 +52,7 @@ def show(document: dict[str, Any]) -> None:
         "anonymous, whole chain": document["anonymous"]["chain"],
         "anonymous, retrieval": document["anonymous"]["retrieval"],
         **document["baselines"],
-        **document.get("oracle", {}),
+        **_oracles(document.get("oracle", {})),
     }
     rows = [
         (name.replace("_", " "), *(_number(found.get(metric)) for metric in _METRICS))
@@ -61,6 +61,11 @@ def show(document: dict[str, Any]) -> None:
     heading = f"{document['rows']:,} clicks of the days after training"
     results.print(table(heading, ("", *_METRICS), rows, right=_METRICS))
     results.print(f"Ranker AUC {document['ranker']['auc']:.3f}")
+
+
+def _oracles(found: dict[str, Any]) -> dict[str, Any]:
+    """Those of the days that are evaluated, where the data set tells them apart."""
+    return {name: one for name, one in found.items() if "valid_days" in name} or found
 
 
 def _number(value: float | None) -> str:

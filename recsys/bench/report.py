@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from recsys.bench.tables import label, ratio_rows, run_rows, server_rows, stage_rows
+from recsys.bench.tables import label, ranker_rows, ratio_rows, run_rows, server_rows, stage_rows
 
 JSON_FILE: Final = "serving.json"
 HTML_FILE: Final = "serving.html"
@@ -55,6 +55,7 @@ def page(document: dict[str, Any]) -> str:
         *_plots(document["runs"]),
         "<h2>Ratios, of figures of this run</h2>" + _table(*ratio_rows(document["ratios"])),
         "<h2>Started alone</h2>" + _table(*server_rows(document["servers"])),
+        "<h2>The ranker alone, one thread</h2>" + _table(*ranker_rows(document["ranker"])),
         *_stages(document["runs"]),
     ]
     body = "\n".join(parts)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from recsys.bench import machine, users
+from recsys.bench import machine, ranker, users
 from recsys.bench.options import FLOOR, TARGET, TRITON_VARIANTS, Options
 from recsys.bench.ratios import ratios
 from recsys.bench.reference.repository import find_workflows
@@ -65,6 +65,7 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
         "runs": runs,
         "servers": boots,
         "valkey_pss_mb": valkey_mb,
+        "ranker": ranker.measure(settings.home / "releases" / str(release), settings.serving.ranked),
         "ratios": ratios(runs, boots),
     }
 

@@ -57,7 +57,7 @@ class Run:
             "failed": sum(outcome.failed for outcome in outcomes),
             "degraded": sum(outcome.degraded for outcome in outcomes),
             **summarise(pooled),
-            "throughput_rps": round(self.requests_per_s, 1),
+            "throughput_rps": round(self.requests_per_s, 2),
             "users_per_s": round(self.requests_per_s * self.cell.rows, 1),
             "rounds_p50_ms": [summarise(outcome.latencies_ms)["p50_ms"] for outcome in outcomes],
             "steal_percent": _mean([outcome.steal_percent for outcome in outcomes]),

@@ -48,6 +48,17 @@ def server_rows(servers: Sequence[dict[str, Any]]) -> Rows:
     return columns, [(one["variant"], *(figure(one[key]) for key in keys)) for one in servers]
 
 
+def ranker_rows(ranker: Sequence[dict[str, Any]]) -> Rows:
+    """The ranker alone.
+
+    Args:
+        ranker: Of the document.
+    """
+    columns = ("form", "candidates", "least ms", "p50 ms", "p99 ms", "difference", "steal %", "load")
+    keys = ("candidates", "least_ms", "p50_ms", "p99_ms", "difference", "steal_percent", "load_average")
+    return columns, [(one["form"], *(figure(one[key]) for key in keys)) for one in ranker]
+
+
 def ratio_rows(ratios: Sequence[dict[str, Any]]) -> Rows:
     """The ratios beside their goals.
 

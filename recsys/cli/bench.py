@@ -95,7 +95,7 @@ def show(document: dict[str, Any]) -> None:
     Args:
         document: What `recsys bench serving --json` prints.
     """
-    from recsys.bench.tables import RIGHT, ratio_rows, run_rows, server_rows
+    from recsys.bench.tables import RIGHT, ranker_rows, ratio_rows, run_rows, server_rows
 
     columns, rows = run_rows(document["runs"])
     title = f"Release {document['release']}, {document['machine']['cores']} cores"
@@ -103,6 +103,8 @@ def show(document: dict[str, Any]) -> None:
     if document["servers"]:
         columns, rows = server_rows(document["servers"])
         results.print(table("Started alone", columns, rows, right=columns[1:]))
+    columns, rows = ranker_rows(document["ranker"])
+    results.print(table("The ranker alone, one thread", columns, rows, right=columns[1:]))
     if document["ratios"]:
         columns, rows = ratio_rows(document["ratios"])
         results.print(table("Ratios", columns, rows, right=columns[1:]))

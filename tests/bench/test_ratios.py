@@ -1,0 +1,59 @@
+"""Ratios are of the right figures, and say themselves whether a goal is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from recsys.bench.cell import Cell
+from recsys.bench.ratios import ratios
+
+RunOf = Callable[..., dict[str, Any]]
+
+
+def found(runs: list[dict[str, Any]], boots: list[dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in ratios(runs, boots or [])}
+
+
+def test_against_the_reference(run_of: RunOf) -> None:
+    sixteen = Cell(concurrency=16)
+    entries = found(
+        [
+            run_of("ensemble", 10.0),
+            run_of("reference", 100.0),
+            run_of("ensemble", 20.0, sixteen),
+            run_of("reference", 250.0, sixteen),
+        ]
+    )
+    slower = entries["ensemble: p50 at concurrency 1, reference / ensemble"]
+    assert (slower["value"], slower["at_least"], slower["met"]) == (10.0, 7, True)
+    more = entries["ensemble: requests/s at concurrency 16, ensemble / reference"]
+    assert (more["value"], more["met"]) == (12.5, False)
+
+
+def test_against_the_floor(run_of: RunOf) -> None:
+    batch = Cell(rows=16)
+    entries = found(
+        [
+            run_of("fused", 6.0),
+            run_of("floor", 2.0, driver="in process"),
+            run_of("fused", 20.0, batch),
+            run_of("floor", 10.0, batch, driver="in process"),
+        ]
+    )
+    assert entries["fused: p50 at concurrency 1, fused / bare process"]["met"] is False
+    users = entries["fused: users/s at 16 users a request, fused / bare process"]
+    assert (users["value"], users["met"]) == (0.5, False)
+
+
+def test_another_driver_is_not_mixed_in(run_of: RunOf) -> None:
+    runs = [run_of("ensemble", 1.0, driver="perf_analyzer"), run_of("reference", 10.0)]
+    assert found(runs) == {}
+
+
+def test_first_request_and_half_load(run_of: RunOf) -> None:
+    half = Cell(mode="open", concurrency=0, rate=50.0)
+    boot = {"variant": "ensemble", "first_request_ms": 25.0}
+    entries = found([run_of("ensemble", 10.0), run_of("ensemble", 8.0, half)], [boot])
+    assert entries["ensemble: first request after ready / p50 at concurrency 1"]["value"] == 2.5
+    assert entries["ensemble: p99 / p50 at 50 requests/s, half of its best"]["value"] == 1.0

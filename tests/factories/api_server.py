@@ -1,0 +1,297 @@
+"""A stand-in for Kubernetes' API server: it stores what it is sent, and refuses what a real one would.
+
+Every object is validated strictly against the schemas of one Kubernetes version, fields that a real server
+holds fast (selectors, a Job's template) may not change, and kinds that it does not know are not found. There
+are no controllers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import kubernetes_validate
+import yaml
+from aiohttp import web
+
+from recsys.local.ports import free_port
+
+Object = dict[str, Any]
+
+KINDS = {
+    "v1": {
+        "configmaps": "ConfigMap",
+        "secrets": "Secret",
+        "services": "Service",
+        "serviceaccounts": "ServiceAccount",
+    },
+    "apps/v1": {"deployments": "Deployment", "statefulsets": "StatefulSet"},
+    "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
+    "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"},
+    "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingresses": "Ingress"},
+    "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
+    "monitoring.coreos.com/v1": {"servicemonitors": "ServiceMonitor", "prometheusrules": "PrometheusRule"},
+}
+"""Resources by API version and plural; all of them live in a namespace."""
+
+_CUSTOM = "monitoring.coreos.com/v1"
+_FAST = {
+    "Deployment": ("selector",),
+    "StatefulSet": ("selector", "serviceName", "volumeClaimTemplates"),
+    "Job": ("selector", "template", "completions"),
+    "Service": ("clusterIP",),
+}
+
+
+@dataclass
+class ApiServer:
+    """The server's state.
+
+    Attributes:
+        version: Kubernetes' version, such as 1.34.
+        objects: What is stored, by kind and name.
+        refusals: What was refused, and why.
+        writes: Method, kind and name of every change.
+    """
+
+    version: str
+    objects: dict[tuple[str, str], Object] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+    url: str = ""
+
+    def names(self, kind: str) -> set[str]:
+        """The stored objects of a kind."""
+        return {name for found, name in self.objects if found == kind}
+
+    def kubeconfig(self) -> str:
+        """How a client reaches it."""
+        return yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+                "users": [{"name": "test", "user": {}}],
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+                "current-context": "test",
+            }
+        )
+
+    def application(self) -> web.Application:
+        """The API as an aiohttp application."""
+        app = web.Application(client_max_size=16 * 1024**2)
+        app.router.add_get("/version", self._version)
+        app.router.add_get("/api", self._core)
+        app.router.add_get("/apis", self._groups)
+        app.router.add_get("/api/v1", self._resources)
+        app.router.add_get("/apis/{group}/{version}", self._resources)
+        app.router.add_get("/openapi/v3", self._documents)
+        app.router.add_get("/openapi/v3/apis/{group}/{version}", self._document)
+        app.router.add_get("/openapi/v3/api/{version}", self._document)
+        for base in ("/api/{version}", "/apis/{group}/{version}"):
+            place = f"{base}/namespaces/{{namespace}}/{{plural}}"
+            app.router.add_get(place, self._list)
+            app.router.add_post(place, self._create)
+            app.router.add_get(f"{place}/{{name}}", self._get)
+            app.router.add_put(f"{place}/{{name}}", self._replace)
+            app.router.add_patch(f"{place}/{{name}}", self._patch)
+            app.router.add_delete(f"{place}/{{name}}", self._delete)
+        app.router.add_get("/api/v1/namespaces/{name}", self._namespace)
+        return app
+
+    async def _version(self, _: web.Request) -> web.Response:
+        major, minor = self.version.split(".")
+        return web.json_response({"major": major, "minor": minor, "gitVersion": f"v{self.version}.0"})
+
+    async def _core(self, _: web.Request) -> web.Response:
+        return web.json_response({"kind": "APIVersions", "versions": ["v1"]})
+
+    async def _groups(self, _: web.Request) -> web.Response:
+        named = [name.split("/") for name in KINDS if "/" in name]
+        versions = {
+            group: {"groupVersion": f"{group}/{version}", "version": version} for group, version in named
+        }
+        groups = [
+            {"name": group, "versions": [one], "preferredVersion": one} for group, one in versions.items()
+        ]
+        return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+
+    async def _resources(self, request: web.Request) -> web.Response:
+        known = KINDS.get(_api_version(request))
+        if known is None:
+            return _status(404, "NotFound", "no such API version")
+        verbs = ["create", "delete", "get", "list", "patch", "update"]
+        resources = [
+            {"name": plural, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": verbs}
+            for plural, kind in known.items()
+        ]
+        if _api_version(request) == "v1":
+            namespaces = {"name": "namespaces", "singularName": "", "namespaced": False, "kind": "Namespace"}
+            resources.append({**namespaces, "verbs": ["get"]})
+        found = {"kind": "APIResourceList", "groupVersion": _api_version(request), "resources": resources}
+        return web.json_response(found)
+
+    async def _documents(self, _: web.Request) -> web.Response:
+        paths = {_path(name): {"serverRelativeURL": f"/openapi/v3/{_path(name)}"} for name in KINDS}
+        return web.json_response({"paths": paths})
+
+    async def _document(self, request: web.Request) -> web.Response:
+        """Says of each kind that the server validates fields itself, so that Helm leaves it to the server."""
+        group, _, version = _api_version(request).rpartition("/")
+        operations = {
+            f"/{_path(_api_version(request))}/namespaces/{{namespace}}/{plural}/{{name}}": {
+                "patch": {
+                    "parameters": [{"name": "fieldValidation", "in": "query"}],
+                    "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+                    "responses": {},
+                }
+            }
+            for plural, kind in KINDS[_api_version(request)].items()
+        }
+        info = {"title": "Kubernetes", "version": self.version}
+        return web.json_response({"openapi": "3.0.0", "info": info, "paths": operations})
+
+    async def _namespace(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.json_response({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        kind = self._kind(request)
+        wanted = dict(
+            part.split("=", 1)
+            for part in request.query.get("labelSelector", "").replace("==", "=").split(",")
+            if part
+        )
+        items = [
+            found
+            for (stored, _), found in self.objects.items()
+            if stored == kind and wanted.items() <= found["metadata"].get("labels", {}).items()
+        ]
+        return web.json_response({"kind": f"{kind}List", "apiVersion": _api_version(request), "items": items})
+
+    async def _get(self, request: web.Request) -> web.Response:
+        found = self.objects.get((self._kind(request), request.match_info["name"]))
+        return web.json_response(found) if found else _not_found(request)
+
+    async def _create(self, request: web.Request) -> web.Response:
+        sent = yaml.safe_load(await request.text())
+        if (self._kind(request), sent["metadata"]["name"]) in self.objects:
+            return _status(409, "AlreadyExists", f"{sent['metadata']['name']} already exists")
+        return self._store(request, sent)
+
+    async def _replace(self, request: web.Request) -> web.Response:
+        if (self._kind(request), request.match_info["name"]) not in self.objects:
+            return _not_found(request)
+        return self._store(request, yaml.safe_load(await request.text()))
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        sent = yaml.safe_load(await request.text())
+        if request.content_type == "application/apply-patch+yaml":
+            return self._store(request, sent)
+        before = self.objects.get((self._kind(request), request.match_info["name"]))
+        return self._store(request, _merged(before, sent)) if before else _not_found(request)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        key = (self._kind(request), request.match_info["name"])
+        if key not in self.objects:
+            return _not_found(request)
+        del self.objects[key]
+        self.writes.append(("DELETE", *key))
+        return web.json_response({"kind": "Status", "apiVersion": "v1", "status": "Success"})
+
+    def _store(self, request: web.Request, sent: Object) -> web.Response:
+        kind, name = self._kind(request), sent["metadata"]["name"]
+        before = self.objects.get((kind, name))
+        reason = self._why_not(sent, before)
+        if reason:
+            self.refusals.append(f"{kind} {name}: {reason}")
+            return _status(422, "Invalid", f"{kind} {name}: {reason}")
+        stored = copy.deepcopy(sent)
+        stored["metadata"] |= {"namespace": request.match_info["namespace"], "uid": f"{kind}-{name}"}
+        stored["metadata"]["resourceVersion"] = str(len(self.writes) + 1)
+        self.objects[kind, name] = stored
+        self.writes.append((request.method, kind, name))
+        return web.json_response(stored, status=200 if before else 201)
+
+    def _why_not(self, sent: Object, before: Object | None) -> str:
+        """Why a real server would refuse an object; empty when it would not."""
+        if sent["apiVersion"] not in KINDS or sent["kind"] not in KINDS[sent["apiVersion"]].values():
+            return "is of no kind that is known"
+        if sent["apiVersion"] != _CUSTOM:
+            plain = copy.deepcopy(sent)
+            plain["metadata"].pop("managedFields", None)
+            try:
+                kubernetes_validate.validate(plain, self.version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                return str(error)
+        for name in _FAST.get(sent["kind"], ()) if before else ():
+            if name in before["spec"] and before["spec"][name] != sent["spec"].get(name):
+                return f"spec.{name} is immutable"
+        return ""
+
+    def _kind(self, request: web.Request) -> str:
+        kind = KINDS.get(_api_version(request), {}).get(request.match_info["plural"])
+        if kind is None:
+            raise web.HTTPNotFound(text=json.dumps({"kind": "Status", "status": "Failure", "code": 404}))
+        return kind
+
+
+@contextmanager
+def api_server(version: str) -> Iterator[ApiServer]:
+    """A running server; it listens on this machine only."""
+    server, loop, port = ApiServer(version), asyncio.new_event_loop(), free_port()
+    runner = web.AppRunner(server.application())
+
+    async def start() -> None:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+
+    loop.run_until_complete(start())
+    server.url = f"http://127.0.0.1:{port}"
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _api_version(request: web.Request) -> str:
+    group = request.match_info.get("group")
+    version = request.match_info.get("version", "v1")
+    return f"{group}/{version}" if group else version
+
+
+def _path(api_version: str) -> str:
+    return f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
+
+
+def _status(code: int, reason: str, message: str) -> web.Response:
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message}
+    return web.json_response({**status, "code": code}, status=code)
+
+
+def _not_found(request: web.Request) -> web.Response:
+    return _status(404, "NotFound", f"{request.match_info['plural']} {request.match_info['name']} not found")
+
+
+def _merged(under: Any, over: Any) -> Any:
+    """A JSON merge patch (RFC 7396)."""
+    if not isinstance(over, dict):
+        return over
+    under = dict(under) if isinstance(under, dict) else {}
+    for key, value in over.items():
+        if value is None:
+            under.pop(key, None)
+        else:
+            under[key] = _merged(under.get(key), value)
+    return under

@@ -12,12 +12,14 @@ from rich.status import Status
 
 from recsys.cli.options import DataDir, Json
 from recsys.cli.output import messages, print_json, results
+from recsys.cli.pipeline_submit import submit
 from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
 run = typer.Typer(help="Run a pipeline on this machine.", no_args_is_help=True)
 app.add_typer(run, name="run")
+app.command()(submit)
 
 
 @run.command()

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from factories.shop import make_shop
+
+import recsys.kubeflow
+from recsys.errors import RecsysError
+from recsys.kubeflow import StepEvent
+
+EVENTS = (
+    StepEvent("validate", "started", 1, 2),
+    StepEvent("validate", "progress", 1, 2, message="users.parquet", share=0.5),
+    StepEvent("validate", "done", 1, 2, seconds=3.25, peak_mib=1_234),
+    StepEvent("train retrieval", "started", 2, 2),
+    StepEvent("train retrieval", "reused", 2, 2, seconds=0.5),
+    StepEvent("", "note", message="nothing [more] to train"),
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return make_shop(tmp_path / "shop", users=10, items=20, rows=50)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path]]:
+    """Replaces the training by its events; holds the folders it was called with."""
+    calls: list[tuple[Path, Path]] = []
+
+    def run_full(data: Path, home: Path, _: object, progress: Callable[[StepEvent], None]) -> int:
+        calls.append((data, home))
+        for event in EVENTS:
+            progress(event)
+        return 3
+
+    monkeypatch.setattr(recsys.kubeflow, "run_full", run_full)
+    return calls
+
+
+def test_each_step_is_a_line_with_time_and_memory(run, shop: Path, trained: list) -> None:
+    outcome = run("pipeline", "run", "full", "--data", shop)
+    lines = outcome.err.splitlines()
+    assert lines[0] == "… [1/2] validate"
+    assert lines[1].split() == ["✓", "[1/2]", "validate", "3.2", "s", "1,234", "MiB"]
+    assert lines[3].split() == ["✓", "[2/2]", "train", "retrieval", "0.5", "s", "unchanged,", "reused"]
+    assert lines[4] == "  nothing [more] to train"
+    assert "Release 3" in outcome.out
+
+
+def test_json_is_the_release_and_nothing_else(run, shop: Path, home: Path, trained: list) -> None:
+    outcome = run("pipeline", "run", "full", "--data", shop, "--json")
+    assert json.loads(outcome.out) == {"release": 3, "current": None}
+    assert trained == [(shop, home)]
+
+
+def test_a_clean_copy_of_the_data_is_kept(run, shop: Path, home: Path, trained: list) -> None:
+    run("pipeline", "run", "full", "--data", shop)
+    assert (home / "data" / "items.parquet").is_file()
+
+
+def test_a_step_that_fails_is_one_line(run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_full(_: Path, __: Path, ___: object, progress: Callable[[StepEvent], None]) -> int:
+        progress(StepEvent("features", "started", 1, 2))
+        progress(StepEvent("features", "failed", 1, 2, message="no memory"))
+        raise RecsysError("step features", "no memory", "See the log")
+
+    monkeypatch.setattr(recsys.kubeflow, "run_full", run_full)
+    outcome = run("pipeline", "run", "full", "--data", shop, "--json")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines()[1:] == [
+        "✗ [1/2] features",
+        "recsys: step features: no memory. See the log",
+    ]
+
+
+def test_compile_writes_the_ir(run, tmp_path: Path) -> None:
+    outcome = run("pipeline", "compile", "--out", tmp_path / "ir")
+    written = [Path(line) for line in outcome.out.split()]
+    assert tmp_path / "ir" / "full_training.yaml" in written
+    assert all(path.is_file() for path in written)

@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,8 @@ class Installation:
         return done.stdout
 
     @contextmanager
-    def serve(self, pod: str, container: str, ready: str) -> Iterator[None]:
-        """Keep a container running until this URL answers 200, and then until the block ends."""
+    def serve(self, pod: str, container: str, ready: Callable[[], bool]) -> Iterator[None]:
+        """Keep a container running until it is ready, and then until the block ends."""
         line, environment = self._process(pod, container)
         log = self.home / f"{container}.log"
         with ExitStack() as stack:
@@ -78,11 +78,20 @@ class Installation:
             )
             stack.callback(_stop, server)
             deadline = time.monotonic() + 120
-            while not answers(ready):
+            while not ready():
                 assert server.poll() is None, log.read_text()[-2000:]
                 assert time.monotonic() < deadline, log.read_text()[-2000:]
                 time.sleep(0.1)
             yield
+
+    def probe(self, pod: str, container: str) -> bool:
+        """Whether the command of a container's liveness probe succeeds."""
+        (template,) = (found for owner, found in pods(self.objects) if owner == pod)
+        (wanted,) = (each for each in containers(template) if each["name"] == container)
+        _, environment = self._process(pod, container)
+        line = self._program(wanted["livenessProbe"]["exec"]["command"], [])
+        done = subprocess.run([*_as_user(), *line], env=environment, timeout=60, check=False)
+        return done.returncode == 0
 
     def _process(self, pod: str, container: str) -> tuple[list[str], dict[str, str]]:
         (template,) = (found for owner, found in pods(self.objects) if owner == pod)

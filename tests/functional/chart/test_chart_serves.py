@@ -7,6 +7,7 @@ import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories.chart import Object, merge, render, values
@@ -19,6 +20,7 @@ from recsys.online.auth import create_key
 
 pytestmark = pytest.mark.functional
 
+TRITON, GATEWAY, WORKER = (f"Deployment/shop-recsys-{name}" for name in ("triton", "gateway", "worker"))
 ONLY_WITH_A_GPU = {"nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes"}
 
 
@@ -29,13 +31,13 @@ def chart() -> Iterator[Installation]:
         (home / "token").write_text(create_key(home / "keys.json"))
         (home / "pod").mkdir()
         installed = Installation(render(_values(home)), home, valkey.url, home / "keys.json")
-        assert "release 1 is ready" in installed.run("Deployment/shop-recsys-triton", "fetch-release")
-        assert "release 1 is in" in installed.run("Deployment/shop-recsys-gateway", "fetch-release")
+        assert "release 1 is ready" in installed.run(TRITON, "fetch-release")
+        assert "release 1 is in" in installed.run(GATEWAY, "fetch-release")
         assert "features of release 1" in installed.run("Job/shop-recsys-feast-fill-1", "fill")
         triton, gateway = (f"http://127.0.0.1:{installed.ports[name]}" for name in ("http", "gateway"))
         with (
-            installed.serve("Deployment/shop-recsys-triton", "triton", f"{triton}/v2/health/ready"),
-            installed.serve("Deployment/shop-recsys-gateway", "gateway", f"{gateway}/readyz"),
+            installed.serve(TRITON, "triton", lambda: answers(f"{triton}/v2/health/ready")),
+            installed.serve(GATEWAY, "gateway", lambda: answers(f"{gateway}/readyz")),
         ):
             yield installed
 
@@ -55,23 +57,36 @@ def _values(home: Path) -> Object:
     return merge(values("local"), over)
 
 
-def _recommend(chart: Installation, **asked: object) -> dict[str, object]:
+def _ask(chart: Installation, what: str, **asked: object) -> dict[str, Any]:
     token = (chart.home / "token").read_text()
     request = urllib.request.Request(
-        f"http://127.0.0.1:{chart.ports['gateway']}/v1/recommendations",
+        f"http://127.0.0.1:{chart.ports['gateway']}/v1/{what}",
         data=json.dumps(asked).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
-        found: dict[str, object] = json.load(answer)
+        found: dict[str, Any] = json.load(answer)
     return found
 
 
 def test_a_recommendation_is_served(chart: Installation) -> None:
-    answer = _recommend(chart, user_id=3, top_k=10)
+    answer = _ask(chart, "recommendations", user_id=3, top_k=10)
     assert answer["release"] == 1
     assert answer["fallbacks"] == []
     assert len(answer["items"]) == 10
+
+
+def test_the_worker_takes_events_and_its_probe_sees_whether_it_lives(chart: Installation) -> None:
+    assert not chart.probe(WORKER, "worker")
+    clicked = _ask(chart, "recommendations", user_id=7, top_k=1)["items"][0]["item_id"]
+    _ask(chart, "events", user_id=7, item_id=clicked)
+    with chart.serve(WORKER, "worker", lambda: _has_seen(chart, 7, clicked)):
+        assert chart.probe(WORKER, "worker")
+
+
+def _has_seen(chart: Installation, user_id: int, item_id: int) -> bool:
+    shown = _ask(chart, "recommendations", user_id=user_id, top_k=10)["items"]
+    return all(item["item_id"] != item_id for item in shown)
 
 
 def test_the_containers_are_not_root(chart: Installation) -> None:
@@ -87,7 +102,7 @@ def test_model_control_is_closed_without_the_key(chart: Installation) -> None:
 
 
 def test_every_metric_that_is_named_exists(chart: Installation) -> None:
-    _recommend(chart, anonymous=True)
+    _ask(chart, "recommendations", anonymous=True)
     there = _metrics(f"http://127.0.0.1:{chart.ports['gateway']}/metrics")
     there |= _metrics(f"http://127.0.0.1:{chart.ports['metrics']}/metrics")
     for where, expression in expressions().items():

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from recsys.schema import UNKNOWN
 
@@ -15,16 +23,19 @@ def _not_unknown(user_id: int) -> int:
     return user_id
 
 
+def _whole(value: Any) -> Any:
+    """JSON knows no integers: 5.0 is 5."""
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 UserId = Annotated[
     int,
+    Field(ge=-(2**63), le=2**63 - 1, description="the shop's user; -1 is nobody's"),
     AfterValidator(_not_unknown),
-    Field(
-        ge=-(2**63),
-        le=2**63 - 1,
-        description="the shop's user",
-        json_schema_extra={"not": {"const": UNKNOWN}},
-    ),
+    Field(json_schema_extra={"not": {"const": UNKNOWN}}),
 ]
 ItemId = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, description="the shop's item")]
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799, description="unix seconds")]
@@ -39,6 +50,11 @@ MAX_EVENTS = 500
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, given: Any) -> Any:
+        return {name: _whole(value) for name, value in given.items()} if isinstance(given, dict) else given
 
 
 class RecommendationRequest(_Model):
@@ -117,7 +133,9 @@ class EventIn(_Model):
     event_id: EventId | None = Field(None, description="an id has its effect once: repeating it is harmless")
     user_id: UserId
     item_id: ItemId
-    timestamp: Seconds | None = Field(None, description="unix seconds, now if left out")
+    timestamp: Seconds | None = Field(
+        None, description="unix seconds; now if left out, or if it lies in the future"
+    )
     device_type: DeviceName | None = None
     event_type: EventType = "click"
 
@@ -126,6 +144,16 @@ class EventBatch(_Model):
     """Many events."""
 
     events: list[EventIn] = Field(min_length=1, max_length=MAX_EVENTS)
+
+
+def _one_or_many(body: Any) -> str:
+    many = "events" in body if isinstance(body, dict) else isinstance(body, EventBatch)
+    return "many" if many else "one"
+
+
+EventBody = Annotated[
+    Annotated[EventIn, Tag("one")] | Annotated[EventBatch, Tag("many")], Discriminator(_one_or_many)
+]
 
 
 class EventsAccepted(BaseModel):

@@ -43,6 +43,7 @@ class Row:
         fault: What was done.
         requests: Recommendations asked for, from the fault's start until all was well again.
         answered: Share answered with 200 and at least one item within `LIMIT_S`.
+        failed: How many were not answered so at all, however late.
         p50_ms: Median time to the answer.
         p99_ms: 99th percentile.
         degraded: Share of answers of which something came from a fallback.
@@ -52,6 +53,7 @@ class Row:
     fault: str
     requests: int
     answered: float
+    failed: int
     p50_ms: float
     p99_ms: float
     degraded: float
@@ -157,10 +159,10 @@ def table(report: Report) -> str:
         report: A drill's result.
     """
     lines = [
-        f"{'fault':<30}{'requests':>9}{'answered':>10}{'p50':>8}{'p99':>8}{'degraded':>10}{'recovered':>11}"
+        f"{'fault':<30}{'requests':>9}{'answered':>10}{'failed':>8}{'p50':>8}{'p99':>8}{'degraded':>10}{'recovered':>11}"
     ]
     lines += [
-        f"{row.fault:<30}{row.requests:>9}{row.answered:>10.2%}{row.p50_ms:>5.0f} ms{row.p99_ms:>5.0f} ms"
+        f"{row.fault:<30}{row.requests:>9}{row.answered:>10.2%}{row.failed:>8}{row.p50_ms:>5.0f} ms{row.p99_ms:>5.0f} ms"
         f"{row.degraded:>10.1%}{row.recovered_s:>9.1f} s"
         for row in report.rows
     ]
@@ -189,6 +191,7 @@ def _row(name: str, asked: Sequence[Asked], ended: float) -> Row:
         fault=name,
         requests=len(asked),
         answered=float(np.mean([_answered(each) for each in asked])),
+        failed=sum(each.status != 200 or not each.items for each in asked),
         p50_ms=float(np.percentile(seconds, 50)),
         p99_ms=float(np.percentile(seconds, 99)),
         degraded=float(np.mean([each.degraded != 0 for each in asked])),

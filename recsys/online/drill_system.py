@@ -36,9 +36,11 @@ class System:
     Args:
         home: Folder with at least one release; state is kept there.
         settings: What to change of the defaults; ports and addresses are chosen here.
+        start_serving: Whether to start more than Valkey.
     """
 
-    def __init__(self, home: Path, settings: Settings | None = None) -> None:
+    def __init__(self, home: Path, settings: Settings | None = None, *, start_serving: bool = True) -> None:
+        self._start_serving = start_serving
         self.home = home.resolve()
         self.valkey = ValkeyServer(self.home / "valkey", free_port())
         given = settings or Settings()
@@ -62,9 +64,10 @@ class System:
         try:
             self.valkey.start()
             self.settings = self._located()
-            self.start_triton()
-            self.start_worker()
-            self.start_gateway()
+            if self._start_serving:
+                self.start_triton()
+                self.start_worker()
+                self.start_gateway()
         except BaseException:
             self.stop()
             raise

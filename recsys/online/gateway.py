@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from recsys import valkey
 from recsys.errors import Unavailable
 from recsys.online import routes
-from recsys.online.api import Health, Problem
+from recsys.online.api import Health
 from recsys.online.auth import Forbidden, KeyStore, WrongKey
 from recsys.online.catalogue import Catalogues
 from recsys.online.doorkeeper import Doorkeeper, TooManyRequests
@@ -30,6 +30,7 @@ from recsys.online.forget import Forgetter
 from recsys.online.limits import RateLimiter
 from recsys.online.metrics import GatewayMetrics
 from recsys.online.middleware import BodyLimit, Observed
+from recsys.online.openapi import make_exact
 from recsys.online.popularity import Popularity
 from recsys.online.problems import invalid, problem
 from recsys.online.recommender import Recommender
@@ -57,7 +58,6 @@ def create_app(settings: Settings, keys: KeyStore) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        responses={401: {"model": Problem}, 403: {"model": Problem}, 429: {"model": Problem}},
     )
     app.state.settings = settings
     app.state.metrics = metrics
@@ -65,6 +65,7 @@ def create_app(settings: Settings, keys: KeyStore) -> FastAPI:
     app.include_router(routes.router)
     _add_probes(app)
     _add_problems(app)
+    make_exact(app)
     app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
     app.add_middleware(Observed, metrics=metrics)
     return app
@@ -162,17 +163,6 @@ def _add_problems(app: FastAPI) -> None:
         _log.warning("not now: %s", error)
         detail = f"{error.thing} is not available: nothing is lost, send it again"
         return problem(503, "Not now", detail, {"retry-after": "1"})
-
-
-def describe(settings: Settings) -> dict[str, Any]:
-    """The OpenAPI document, without anything running.
-
-    Args:
-        settings: Limits that it tells.
-    """
-    app = FastAPI(title="Recommendations", version="1")
-    app.include_router(routes.router)
-    return app.openapi()
 
 
 if __name__ == "__main__":

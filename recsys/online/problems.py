@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import JSONResponse
 
 from recsys.online.api import Problem
 from recsys.online.logs import request_id
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+def documented(**titles: str) -> dict[int | str, dict[str, Any]]:
+    """Refusals for the OpenAPI document.
+
+    Args:
+        titles: `_<status>` and when it is given.
+    """
+    schema = Problem.model_json_schema()
+    return {
+        int(status.lstrip("_")): {"description": title, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, title in titles.items()
+    }
 
 
 def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -21,9 +36,7 @@ def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | N
         headers: Further headers.
     """
     body = Problem(title=title, status=status, detail=detail, request_id=request_id.get())
-    return JSONResponse(
-        body.model_dump(), status, headers=dict(headers or {}), media_type="application/problem+json"
-    )
+    return JSONResponse(body.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> JSONResponse:

@@ -205,11 +205,25 @@ def test_events_are_in_the_log_when_they_are_accepted(caller: Caller, valkey: re
     assert second[b"at_ms"] == b"1754006400000"
 
 
+def test_a_clock_that_is_ahead_counts_as_now(caller: Caller, valkey: redis.Redis) -> None:
+    ahead = {"user_id": 5, "item_id": 7, "timestamp": 253_402_300_799}
+    assert caller.http.post("/v1/events", json=ahead).status_code == 202
+    ((_, fields),) = valkey.xrange(keys.EVENTS)
+    assert abs(int(fields[b"at_ms"]) - wall_ms()) < 60_000
+
+
+def test_the_document_tells_limits_exactly(caller: Caller) -> None:
+    document = caller.http.get("/openapi.json").json()
+    asked = document["components"]["schemas"]["RecommendationRequest"]["properties"]
+    user = asked["user_id"]["anyOf"][0]
+    assert (user["minimum"], user["maximum"]) == (-(2**63), 2**63 - 1)
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"user_id": 5},
-        {"user_id": 5, "item_id": 7, "timestamp": 253_402_300_799},
+        {"user_id": 5, "item_id": 7, "timestamp": 1_754_006_400_000},
         {"user_id": 5, "item_id": 7, "event_type": "stare"},
         {"user_id": 5, "item_id": 7, "event_id": "two words"},
         {"events": []},

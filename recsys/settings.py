@@ -18,7 +18,8 @@ class ServingSettings(BaseModel):
     returned: int = Field(100, ge=1, description="N, items in an answer")
     max_batch_size: int = Field(64, ge=1)
     variant: Literal["ensemble", "fused"] = Field(
-        "ensemble", description="ensemble: fourteen models; fused: their stages in one process, ensemble_fused"
+        "ensemble",
+        description="ensemble: fourteen models; fused: their stages in one process, ensemble_fused",
     )
     fused_instances: int = Field(1, ge=1, description="processes of ensemble_fused, each with its own memory")
     http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")

@@ -13,7 +13,8 @@ _LEAST_BILLED_S: Final = 60.0  # EC2 bills Linux by the second, a minute at leas
 class Nodes:
     """How long things take between asking for a replica and its first answer.
 
-    The times differ between clusters: measure yours (`docs/capacity.md` says how).
+    The defaults of drain and consolidation are the chart's and karpenter/'s. The other times differ between
+    clusters: measure yours (`docs/capacity.md` says how).
 
     Attributes:
         replicas_per_node: Replicas that fit on a node: its GPUs.
@@ -31,7 +32,7 @@ class Nodes:
     image_pull_s: float = 120.0
     model_ready_s: float = 30.0
     drain_s: float = 15.0
-    consolidate_after_s: float = 300.0
+    consolidate_after_s: float = 600.0
 
 
 class _State(StrEnum):

@@ -25,7 +25,7 @@ class Prediction:
         rate_rps: Requests a second over all replicas.
         utilisation: Share of the slots' time that is asked for; from 1 on, the queue grows without bound.
         queue_ms: Mean wait for a slot: what the autoscaler sees.
-        p50_ms: Median latency.
+        p50_ms: Median latency; a refused request counts as the deadline.
         p95_ms: 95th percentile.
         p99_ms: 99th percentile.
         refused_share: Requests that would wait longer than the deadline.
@@ -69,8 +69,7 @@ def predict(
     queues.offer(arrival, rng.integers(0, replicas, requests))
     served = queues.advance(np.inf)
     counted = served.arrival > arrival[-1] * _WARM_UP
-    latency = served.latency[counted & ~served.refused] * 1e3
-    quantiles = np.quantile(latency, (0.5, 0.95, 0.99)) if len(latency) else np.full(3, np.nan)
+    quantiles = np.quantile(served.latency[counted] * 1e3, (0.5, 0.95, 0.99))
     return Prediction(
         rate_rps,
         rate_rps / replicas / profile.capacity_rps,

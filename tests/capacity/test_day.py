@@ -88,3 +88,10 @@ def test_a_sweep_is_on_one_day_and_names_the_cheapest_that_is_good_enough() -> N
     assert everything is not None
     assert everything.node_hours == min(day.node_hours for day in days)
     assert cheapest(days, 0.0, 0.0) is None
+
+
+def test_a_refused_request_counts_as_the_deadline() -> None:
+    swamped = Curve("swamped", np.asarray([0.0, 600.0]), np.asarray([500.0, 500.0]))
+    day = simulate(_plan(swamped, hpa=Hpa(min_replicas=1, max_replicas=1)))
+    assert day.refused_share > 0.5
+    assert day.p99_ms >= 450.0

@@ -13,12 +13,13 @@ import numpy as np
 
 from recsys.bench import machine, users
 from recsys.bench.reference import repository as reference
+from recsys.errors import RecsysError
 from recsys.local.fill import settings_at, write_features
 from recsys.local.valkey import ValkeyServer
 from recsys.release.manifest import read_manifest
 from recsys.serving import repository
 from recsys.serving.client import RecommendClient
-from recsys.serving.triton import TritonServer
+from recsys.serving.triton import TritonServer, why_it_ended
 from recsys.settings import Settings
 from recsys.valkey import connect
 
@@ -136,8 +137,19 @@ class Variant:
         """Stop it."""
         self._server.stop()
 
+    def require_alive(self) -> None:
+        """Say why the server ended, if it has.
+
+        Raises:
+            RecsysError: It has ended; with the last words of its log.
+        """
+        process = self._server.process
+        if process is not None and not process.alive():
+            cause = f"ended while it was measured: {why_it_ended(self._server.log_file)}"
+            raise RecsysError(f"Triton ({self.name})", cause, "Run the benchmark again")
+
     def boot(self, warm_requests: int = 100) -> dict[str, Any]:
-        """Start it alone on the machine, look at what that takes, and stop it.
+        """Start it alone on the machine and look at what that takes.
 
         Args:
             warm_requests: Requests after which memory is read.
@@ -147,22 +159,19 @@ class Variant:
         """
         cpu = machine.CpuTimes.read()
         ready_s = self.start()
-        try:
-            with RecommendClient(self.target, _FIRST_REQUEST_S) as client:
-                begun = time.perf_counter()
-                client.recommend([self._shop.users[0]])
-                first_ms = (time.perf_counter() - begun) * 1e3
-                for user in np.resize(self._shop.users, warm_requests):
-                    client.recommend([user])
-            members = machine.group_members(self._server.process.pid) if self._server.process else []
-            return {
-                "variant": self.name,
-                "ready_s": ready_s,
-                "first_request_ms": round(first_ms, 2),
-                "pss_mb": machine.pss_mb(members),
-                "processes": len(members),
-                "steal_percent": machine.CpuTimes.read().steal_percent(cpu),
-                "load_average": machine.load_average(),
-            }
-        finally:
-            self.stop()
+        with RecommendClient(self.target, _FIRST_REQUEST_S) as client:
+            begun = time.perf_counter()
+            client.recommend([self._shop.users[0]])
+            first_ms = (time.perf_counter() - begun) * 1e3
+            for user in np.resize(self._shop.users, warm_requests):
+                client.recommend([user])
+        members = machine.group_members(self._server.process.pid) if self._server.process else []
+        return {
+            "variant": self.name,
+            "ready_s": ready_s,
+            "first_request_ms": round(first_ms, 2),
+            "pss_mb": machine.pss_mb(members),
+            "processes": len(members),
+            "steal_percent": machine.CpuTimes.read().steal_percent(cpu),
+            "load_average": machine.load_average(),
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from recsys.bench.ratios import ratios
 from recsys.bench.reference.repository import find_workflows
 from recsys.bench.rounds import Rounds
 from recsys.bench.servers import Shop, Variant, open_shop
-from recsys.errors import BadUse
+from recsys.errors import BadUse, RecsysError
 from recsys.settings import Settings
 
 Note = Callable[[str], None]
@@ -51,11 +51,22 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
             variants = [Variant(name, shop) for name in options.variants if name in TRITON_VARIANTS]
             for variant in variants:
                 note(f"{variant.name}: start, memory and first request, alone on the machine")
+                stack.callback(variant.stop)
                 boots.append(variant.boot())
+                if variant is not variants[-1]:  # the last one, the slowest to start, stays
+                    variant.stop()
             valkey_mb = machine.pss_mb(machine.group_members(shop.valkey_group))
-            targets = _start_all(variants, note, stack)
+            for variant in variants[:-1]:
+                note(f"{variant.name}: starting")
+                variant.start()
+            targets = {variant.name: variant.target for variant in variants}
             rounds = Rounds(options, targets, shop.users, note, shop)
-            rounds.run()
+            try:
+                rounds.run()
+            except RecsysError:
+                for variant in variants:
+                    variant.require_alive()
+                raise
     runs = [run.to_json() for run in rounds.runs.values()]
     return {
         "begun": begun,
@@ -90,12 +101,3 @@ def _own_shop(options: Options, settings: Settings, release: int, note: Note, st
     return stack.enter_context(
         open_shop(folder, settings, release, drawn=options.drawn, workflows=workflows, note=note)
     )
-
-
-def _start_all(variants: Sequence[Variant], note: Note, stack: ExitStack) -> dict[str, str]:
-    """Start all Tritons at once, since those that are not asked do nothing; gives their addresses."""
-    for variant in variants:
-        note(f"{variant.name}: starting")
-        variant.start()
-        stack.callback(variant.stop)
-    return {variant.name: variant.target for variant in variants}

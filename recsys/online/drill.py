@@ -169,8 +169,9 @@ def table(report: Report) -> str:
         f"{row.p99_ms:>5.0f} ms{row.degraded:>10.1%}{row.recovered_s:>9.1f} s"
         for row in report.rows
     ]
+    load = report.rate_rps / report.capacity_rps
     lines.append(
-        f"{report.rate_rps:.0f} requests/s, {report.rate_rps / report.capacity_rps:.0%} of what it can answer; "
+        f"{report.rate_rps:.0f} requests/s, {load:.0%} of what it can answer; "
         f"{report.clicks} clicks accepted, {report.lost} lost, {report.repeated} counted twice"
     )
     return "\n".join(lines)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 
 from recsys.online.logs import JsonFormatter, request_id
 
@@ -32,10 +31,8 @@ def test_outside_a_request_there_is_no_id() -> None:
 
 
 def test_an_exception_stays_on_its_line() -> None:
-    try:
-        raise ValueError("broken\nbadly")
-    except ValueError:
-        told = line("unexpected", exc_info=sys.exc_info())
+    error = ValueError("broken\nbadly")
+    told = line("unexpected", exc_info=(ValueError, error, None))
     assert "ValueError" in told["exception"]
 
 

@@ -58,22 +58,20 @@ async def send(plan: Plan) -> Outcome:
         window = Window(plan)
         requests = cycle(serialised(plan))
         loop = _closed_loop if plan.cell.mode == "closed" else _open_loop
-        await loop(plan, window, call, requests)
-        return window.close()
+        return await loop(plan, window, call, requests)
 
 
-async def _closed_loop(plan: Plan, window: Window, call: Any, requests: Iterator[bytes]) -> None:
+async def _closed_loop(plan: Plan, window: Window, call: Any, requests: Iterator[bytes]) -> Outcome:
     async def caller() -> None:
         while not window.is_over():
             await _ask(plan, window, call, next(requests), time.perf_counter())
 
     callers = [asyncio.create_task(caller()) for _ in range(plan.cell.concurrency)]
-    # What is still under way when the time is over is dropped, not waited for.
     await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
-    await _drop(callers)
+    return await _closed(window, callers)
 
 
-async def _open_loop(plan: Plan, window: Window, call: Any, requests: Iterator[bytes]) -> None:
+async def _open_loop(plan: Plan, window: Window, call: Any, requests: Iterator[bytes]) -> Outcome:
     rng = np.random.default_rng(plan.seed)
     waiting: set[asyncio.Task[None]] = set()
     due = time.perf_counter()
@@ -86,7 +84,17 @@ async def _open_loop(plan: Plan, window: Window, call: Any, requests: Iterator[b
         task = asyncio.create_task(_ask(plan, window, call, next(requests), due))
         waiting.add(task)
         task.add_done_callback(waiting.discard)
-    await _drop(list(waiting))
+    return await _closed(window, list(waiting))
+
+
+async def _closed(window: Window, under_way: list[asyncio.Task[None]]) -> Outcome:
+    """The outcome as of now; what is under way still gets its answer, which no longer counts.
+
+    It is not cancelled: Triton 2.51 can crash when an answer meets a call that its client has given up.
+    """
+    outcome = window.close()
+    await asyncio.gather(*under_way)
+    return outcome
 
 
 async def _ask(plan: Plan, window: Window, call: Any, request: bytes, began: float) -> None:
@@ -96,15 +104,6 @@ async def _ask(plan: Plan, window: Window, call: Any, request: bytes, began: flo
         window.failed()
     else:
         window.answered(began, is_degraded(response))
-
-
-async def _drop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-            raise result
 
 
 def _request(model: str, users: np.ndarray) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -39,34 +39,20 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
     """
     _check(options)
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    release_dir = settings.home.resolve() / "releases" / str(release)
     boots: list[dict[str, Any]] = []
     valkey_mb = None
-    if options.target:
-        chosen = users.draw(settings.home.resolve() / "releases" / str(release), options.drawn, seed=0)
-        rounds = Rounds(options, {TARGET: options.target}, chosen, note)
-        rounds.run()
-    else:
-        with ExitStack() as stack:
+    with ExitStack() as stack:
+        if options.target:
+            chosen = users.draw(release_dir, options.drawn, seed=0)
+            rounds = Rounds(options, {TARGET: options.target}, chosen, note)
+            rounds.run()
+        else:
             shop = _own_shop(options, settings, release, note, stack)
             variants = [Variant(name, shop) for name in options.variants if name in TRITON_VARIANTS]
-            for variant in variants:
-                note(f"{variant.name}: start, memory and first request, alone on the machine")
-                stack.callback(variant.stop)
-                boots.append(variant.boot())
-                if variant is not variants[-1]:  # the last one, the slowest to start, stays
-                    variant.stop()
+            boots = _start_all(variants, note, stack)
             valkey_mb = machine.pss_mb(machine.group_members(shop.valkey_group))
-            for variant in variants[:-1]:
-                note(f"{variant.name}: starting")
-                variant.start()
-            targets = {variant.name: variant.target for variant in variants}
-            rounds = Rounds(options, targets, shop.users, note, shop)
-            try:
-                rounds.run()
-            except RecsysError:
-                for variant in variants:
-                    variant.require_alive()
-                raise
+            rounds = _measure_own(options, variants, shop, note)
     runs = [run.to_json() for run in rounds.runs.values()]
     return {
         "begun": begun,
@@ -76,7 +62,7 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
         "runs": runs,
         "servers": boots,
         "valkey_pss_mb": valkey_mb,
-        "ranker": ranker.measure(settings.home / "releases" / str(release), settings.serving.ranked),
+        "ranker": ranker.measure(release_dir, settings.serving.ranked),
         "ratios": ratios(runs, boots),
     }
 
@@ -101,3 +87,30 @@ def _own_shop(options: Options, settings: Settings, release: int, note: Note, st
     return stack.enter_context(
         open_shop(folder, settings, release, drawn=options.drawn, workflows=workflows, note=note)
     )
+
+
+def _start_all(variants: Sequence[Variant], note: Note, stack: ExitStack) -> list[dict[str, Any]]:
+    """Start each variant alone, to see what that takes, and then all: one that is not asked does nothing."""
+    boots = []
+    for variant in variants:
+        note(f"{variant.name}: start, memory and first request, alone on the machine")
+        stack.callback(variant.stop)
+        boots.append(variant.boot())
+        if variant is not variants[-1]:  # the last one, the slowest to start, stays
+            variant.stop()
+    for variant in variants[:-1]:
+        note(f"{variant.name}: starting")
+        variant.start()
+    return boots
+
+
+def _measure_own(options: Options, variants: Sequence[Variant], shop: Shop, note: Note) -> Rounds:
+    targets = {variant.name: variant.target for variant in variants}
+    rounds = Rounds(options, targets, shop.users, note, shop)
+    try:
+        rounds.run()
+    except RecsysError:
+        for variant in variants:
+            variant.require_alive()
+        raise
+    return rounds

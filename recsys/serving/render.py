@@ -62,6 +62,7 @@ def model_config(
             f"instance_group [ {{ kind: KIND_CPU, count: {_instances(model, settings)} }} ]",
             # A queue delay would be paid once a model, fourteen times a request.
             "dynamic_batching { max_queue_delay_microseconds: 0 }",
+            *_warm_up(model.inputs, settings),
             f"version_policy {{ specific {{ versions: [ {numbers} ] }} }}",
             *(_parameter(name, value) for name, value in sorted(parameters.items())),
             "",
@@ -178,6 +179,17 @@ def _ports(kind: str, ports: Mapping[str, str], settings: ServingSettings) -> li
             f'  {{ name: "{name}", data_type: {_TYPES[tensor.dtype]}, dims: [ {dims} ]{optional} }}'
         )
     return [f"{kind} [", ",\n".join(entries), "]"]
+
+
+def _warm_up(ports: Mapping[str, str], settings: ServingSettings) -> list[str]:
+    """A request of zeros before the model counts as ready, so that no shopper pays for what is lazy."""
+    inputs = []
+    for name, tensor_name in ports.items():
+        tensor = TENSORS[tensor_name]
+        dims = ", ".join(map(str, tensor.dims(settings)))
+        value = f"data_type: {_TYPES[tensor.dtype]}, dims: [ {dims} ], zero_data: true"
+        inputs.append(f'    inputs {{ key: "{name}", value: {{ {value} }} }}')
+    return ["model_warmup [ {", '    name: "zeros"', "    batch_size: 1", *inputs, "} ]"]
 
 
 def _step(model: Model, version: int) -> str:

@@ -96,3 +96,13 @@ def test_the_command_writes_checks_and_draws(tmp_path: Path) -> None:
     assert run("--write", "--dir", str(tmp_path)).returncode == 0
     assert run("--check", "--dir", str(tmp_path)).returncode == 0
     assert run("--diagram").stdout == render.mermaid()
+
+
+def test_each_model_is_warmed_with_its_own_shapes() -> None:
+    (request,) = parsed(render.model_config(model("dlrm_ranking"), ServingSettings(), "r")).model_warmup
+    config = parsed(render.model_config(model("dlrm_ranking"), ServingSettings(), "r"))
+    assert request.batch_size == 1
+    for port in config.input:
+        assert request.inputs[port.name].data_type == port.data_type
+        assert list(request.inputs[port.name].dims) == list(port.dims)
+        assert request.inputs[port.name].zero_data

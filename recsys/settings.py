@@ -76,7 +76,7 @@ class RetrievalSettings(FitSettings):
     query_tower: Literal["static", "context"] = Field(
         "context", description="static: the user alone; context: device, hour and weekday as well"
     )
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(4, ge=1)
     clicks: int = Field(
         48, ge=0, description="newest clicks a user that the user embedding is derived from; 0: none"
     )
@@ -119,14 +119,16 @@ class PopularitySettings(BaseModel):
 class RankingSettings(FitSettings):
     """The DLRM."""
 
-    steps_per_epoch: int = Field(700, ge=1, description="the batch is chosen to give at least as many")
+    steps_per_epoch: int = Field(300, ge=1, description="the batch is chosen to give at least as many")
     learning_rate: float = Field(0.002, gt=0, description="peak; see recsys.models.recipe.learning_rate")
-    bottom: tuple[int, ...] = Field((128,), description="hidden layers over the numbers and embeddings")
-    top: tuple[int, ...] = Field((128, 64), description="hidden layers over the interactions")
+    newest_rows: int = Field(120_000, ge=1, description="rows to train on: the newest say most")
+    embedding_dim: int = Field(32, ge=1, description="width of each category's embedding")
+    bottom: tuple[int, ...] = Field((64,), description="hidden layers over the numbers and embeddings")
+    top: tuple[int, ...] = Field((64, 32), description="hidden layers over the interactions")
     negatives: int = Field(15, ge=1, description="items that each click is ranked against")
     retrieved_share: float = Field(0.8, ge=0, le=1, description="of them, drawn as retrieval would show them")
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
-    validation_rows: int = Field(1_000, ge=0)
+    validation_rows: int = Field(2_000, ge=0, description="of the last day's clicks, not trained on")
 
     @property
     def uniform_share(self) -> float:

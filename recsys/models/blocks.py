@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import Schema
 
 from recsys.schema import EMBEDDING_DIM
 
-_SPREAD = 0.05
+LOGIT: Final = "logit"
+"""Name of a ranker's last layer."""
+
+_SPREAD: Final = 0.05
 """Standard deviation of a new embedding: small, so that a rare category starts near "says nothing"."""
 
 
-def embeddings(categories: Schema, seed: int, aggregation: str | None = None) -> mm.ParallelBlock:
-    """A 64-wide embedding table for each category.
+def embeddings(
+    categories: Schema, seed: int, width: int = EMBEDDING_DIM, aggregation: str | None = None
+) -> mm.ParallelBlock:
+    """An embedding table for each category.
 
     Args:
         categories: Categorical columns.
         seed: Of the initial values; each table has its own, as Keras would fill equal shapes alike.
+        width: Of the embeddings.
         aggregation: How Merlin joins the looked-up vectors; None leaves them apart.
     """
     initial = {
@@ -26,7 +34,7 @@ def embeddings(categories: Schema, seed: int, aggregation: str | None = None) ->
     }
     return mm.Embeddings(
         categories,
-        dim=EMBEDDING_DIM,
+        dim=width,
         sequence_combiner=None,
         embeddings_initializer=initial,
         aggregation=aggregation,
@@ -34,13 +42,20 @@ def embeddings(categories: Schema, seed: int, aggregation: str | None = None) ->
 
 
 def embedding_tables(block: tf.Module) -> dict[str, tf.Variable]:
-    """The embedding table of each category in a built block, float32 [codes, 64]."""
+    """The embedding table of each category in a built block, float32 [codes, width]."""
     return {
         name: layer.table.embeddings
         for layer in block.submodules
         if isinstance(layer, mm.EmbeddingTable)
         for name in layer.features
     }
+
+
+def scale_logit(model: tf.Module, share: float) -> None:
+    """Multiplies a ranker's output, by scaling its last layer in place."""
+    (last,) = (layer for layer in model.submodules if layer.name == LOGIT)
+    for variable in last.trainable_variables:
+        variable.assign(variable * share)
 
 
 def network(hidden: tuple[int, ...], width: int) -> tf.keras.layers.Layer:

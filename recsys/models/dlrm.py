@@ -1,4 +1,15 @@
-"""Ranking: Merlin's DLRM, trained to put the click before what it would be shown beside."""
+"""Ranking: Merlin's DLRM, which corrects retrieval's score for what is shown beside what.
+
+Why it ranks better than the usual recipe (binary cross-entropy on in-batch negatives):
+
+* It has negatives. Merlin's `InBatchNegatives` as a model's `pre` adds none in graph mode and says nothing;
+  here they are drawn in the training step itself (`recsys.models.negatives`).
+* They are what it will have to tell apart: mostly items that retrieval would show, some popular, some random.
+* The loss is the list's: the click among its negatives, each corrected for how often it is drawn.
+* It starts from retrieval's score, inside the same graph, and learns what that lacks: so its order is
+  retrieval's where there is nothing to add, and rows held out decide how much of the correction to trust.
+* Where the data has exposures, what was shown and passed over teaches it too.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +26,9 @@ from recsys import schema
 from recsys.features.workflows import Workflows
 from recsys.models import blocks
 from recsys.models.columns import columns
-from recsys.models.examples import Catalogue, Examples, hold_out
+from recsys.models.examples import Catalogue, Examples, hold_out, newest
 from recsys.models.fit import History, Progress
+from recsys.models.ranking import RankingTrainer
 from recsys.models.towers import Towers
 from recsys.settings import RankingSettings, TrainingSettings, get_settings
 
@@ -30,19 +42,26 @@ FEATURES: Final = (
 
 @dataclass(frozen=True)
 class Ranker:
-    """A trained DLRM.
+    """A trained ranker.
 
     Attributes:
-        model: Merlin's model; puts out the logit, float32 [rows, 1].
+        model: Merlin's DLRM; puts out a logit, float32 [rows, 1].
+        towers: Retrieval, whose score the logit is added to; None: the logit stands alone.
+        level: What is taken from retrieval's score, so that a random item has about 0.
         history: How each epoch went; see `recsys.models.fit.History`.
     """
 
     model: mm.Model
+    towers: Towers | None = None
+    level: float = 0.0
     history: History = field(default_factory=list)
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Click score in 0..1, float32 [rows, 1], of `FEATURES` tiled to the same rows."""
-        return tf.sigmoid(self.model(inputs))
+        logit = self.model(inputs)
+        if self.towers is not None:
+            logit += self.towers.score(inputs) - self.level
+        return tf.sigmoid(logit)
 
 
 def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Model:
@@ -55,38 +74,18 @@ def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Mode
     """
     tf.keras.utils.set_random_seed(seed)
     inputs = columns(workflows, FEATURES, embeddings_as=Tags.CONTINUOUS)
+    width = settings.embedding_dim
     return mm.DLRMModel(
         inputs,
-        embeddings=blocks.embeddings(inputs.select_by_tag(Tags.CATEGORICAL), seed),
-        bottom_block=blocks.network(settings.bottom, schema.EMBEDDING_DIM),
+        embeddings=blocks.embeddings(inputs.select_by_tag(Tags.CATEGORICAL), seed, width),
+        bottom_block=blocks.network(settings.bottom, width),
         top_block=mm.MLPBlock(list(settings.top)),
         prediction_tasks=mm.BinaryOutput(
             "click",
-            to_call=tf.keras.layers.Dense(1),  # the logit: the loss and `Ranker.score` apply the sigmoid
+            to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # the sigmoid comes with `Ranker.score`
             default_loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
         ),
     )
-
-
-def warm_start(model: mm.Model, towers: Towers, catalogue: Catalogue) -> None:
-    """Starts the ranker's embeddings from retrieval's.
-
-    An item's embedding becomes its whole vector, a user category's that of the query tower, so the sum of
-    DLRM's dot products begins near the retrieval score: the ranker refines retrieval's order and need not
-    find it anew.
-
-    Args:
-        model: A built ranker.
-        towers: Trained retrieval.
-        catalogue: Which item has which code.
-    """
-    tables = blocks.embedding_tables(model)
-    for name, table in towers.tables.items():
-        tables[name].assign(table)
-    items = tables["item_id"].numpy()
-    items[:] = towers.items.mean(axis=0)  # codes that no item has: an item new to the shop is an average one
-    items[catalogue.inputs["item_id"][:, 0]] = towers.items
-    tables["item_id"].assign(items)
 
 
 def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what comes of it
@@ -105,20 +104,19 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
         workflows: The fitted workflows.
         settings: Recipe and seed; the process's by default.
         progress: Told how each epoch went.
-        towers: What `recsys.models.export.export_towers` wrote. The ranker then starts from their embeddings
-            and learns against what they retrieve; without them, against popular and random items only.
+        towers: What `recsys.models.export.export_towers` wrote, for the ranker to build on. Without it, it
+            ranks alone and learns against popular and random items only.
 
     Returns:
         The model of the epoch that was best on the rows held out.
     """
-    from recsys.models.ranking import RankingTrainer
-
     settings = settings or get_settings().training
-    examples = Examples.build(rows, catalogue, workflows)
+    examples = newest(Examples.build(rows, catalogue, workflows), settings.ranking.newest_rows)
     kept, held = hold_out(
         examples, settings.validation_share, settings.ranking.validation_rows, settings.seed
     )
     retrieval = Towers.load(towers, catalogue) if towers is not None else None
     model = build(workflows, settings.ranking, settings.seed)
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
-    return Ranker(model, trainer.run(held, progress))
+    history = trainer.run(held, progress)
+    return Ranker(model, retrieval, trainer.level, history)

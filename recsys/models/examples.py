@@ -113,6 +113,13 @@ class Examples:
         return bool((self.click == 0).any())
 
 
+def newest(examples: Examples, most: int) -> Examples:
+    """The newest rows, in their order, `most` of them at most."""
+    if len(examples) <= most:
+        return examples
+    return examples.take(np.sort(np.argsort(examples.timestamp, kind="stable")[-most:]))
+
+
 def hold_out(examples: Examples, share: float, most: int, seed: int) -> tuple[Examples, Examples]:
     """Sets clicked rows of the last day aside to watch training by.
 

@@ -13,7 +13,6 @@ import tf2onnx
 
 from recsys import schema
 from recsys.errors import RecsysError
-from recsys.models import blocks
 from recsys.models.dlrm import FEATURES, Ranker
 from recsys.models.towers import SAVEDMODELS
 
@@ -42,7 +41,8 @@ def export_towers(trained: TwoTower, out_dir: Path) -> None:
         (trained.query, schema.QUERY_TOWER_ONNX, "user_embedding"),
         (trained.candidate, schema.CANDIDATE_TOWER_ONNX, "item_embedding"),
     ):
-        _export(tower, tower, tower.schema.column_names, output, Path(out_dir) / file)
+        names = tower.schema.column_names
+        _export(tower, names, output, Path(out_dir) / file, tower.variables)
 
 
 def export_ranker(trained: Ranker, out_dir: Path) -> None:
@@ -55,16 +55,18 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
     Raises:
         RecsysError: The ONNX file does not compute what the model does.
     """
-    path = Path(out_dir) / schema.DLRM_ONNX
-    _export(trained.score, trained.model, FEATURES, "score", path)
+    kept = [trained.model.variables]
+    if trained.towers is not None:
+        kept += [trained.towers.query, trained.towers.candidate]
+    _export(trained.score, FEATURES, "score", Path(out_dir) / schema.DLRM_ONNX, kept)
 
 
 def _export(
     compute: Callable[[dict[str, tf.Tensor]], tf.Tensor],
-    model: tf.keras.Model,
     names: Iterable[str],
     output: str,
     path: Path,
+    kept: object,
 ) -> None:
     signature = {name: _spec(name) for name in names}
 
@@ -74,10 +76,8 @@ def _export(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     module = tf.Module()
-    module.weights = list(
-        model.variables
-    )  # not the Keras object: its layers' own traces take longer than the rest
-    module.tables = blocks.embedding_tables(model)
+    # What `compute` reads: variables, not Keras objects, whose layers would all be traced one by one.
+    module.kept = kept
     module.serve = serve
     saved = path.parent / SAVEDMODELS / path.stem
     tf.saved_model.save(module, str(saved), signatures={"serving_default": serve})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
+from recsys import schema
 from recsys.models.examples import Catalogue, Examples
 
-_FIRST_KNOWN: int = 3
+_FIRST_KNOWN: Final = 3
 """Categorify's first code of a known user; padding, null and out-of-vocabulary have no history."""
+
+_USERS_AT_ONCE: Final = 4_096
 
 
 class ClickHistory:
@@ -37,39 +42,53 @@ class ClickHistory:
         self._nothing = len(catalogue)
         self._clicks = newest_clicks(examples, users, length, self._nothing)
 
-    def pool(self, user: tf.Tensor, own: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
-        """Vectors of users.
+    def embed(
+        self, query: mm.Encoder, inputs: dict[str, tf.Tensor], own: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """Runs a query tower that lacks what the clicks say, and adds it, each row's own click left out.
 
         Args:
-            user: User codes, int64 [B].
-            own: Item index of each row's own click, int64 [B], left out once; None: nothing is left out.
-            training: Whether gradients will be asked for.
+            query: Its first block sums the features' embeddings.
+            inputs: User and context features, [B, 1].
+            own: Item index of each row's own click, int64 [B].
+            training: Whether it is a training step.
 
         Returns:
-            float32 [B, 64]; zero for a user without (other) clicks.
+            float32 [B, 64].
         """
-        clicks = tf.gather(self._clicks, user)
-        wanted, at = tf.unique(tf.reshape(clicks, [-1]))
-        known = tf.minimum(wanted, self._nothing - 1)
-        inputs = {name: tf.gather(column, known) for name, column in self._items.items()}
-        is_item = tf.cast(wanted < self._nothing, tf.float32)[:, None]
-        vectors = self.encoder(inputs, training=training) * is_item
-        width = vectors.shape[1]
-        vectors = tf.reshape(tf.gather(vectors, at), [-1, clicks.shape[1], width])
-        counted = clicks < self._nothing
-        if own is not None:
-            counted &= ~first_match(clicks, own)
-        weights = tf.cast(counted, tf.float32)
-        count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
-        return tf.einsum("blw,bl->bw", vectors, weights) / tf.sqrt(count)
+        clicks, vectors = self._look_up(inputs["user_id"][:, 0], training)
+        others = (clicks < self._nothing) & ~first_match(clicks, own)
+        first, *rest = query.blocks
+        embedding = first({name: inputs[name] for name in query.schema.column_names}, training=training)
+        embedding += _pool(vectors, others)
+        for block in rest:
+            embedding = block(embedding, training=training)
+        return embedding
 
     def sums(self) -> np.ndarray:
-        """Vectors of all users, float32 [users, 64]."""
-        parts = [
-            self.pool(tf.range(at, min(at + 4_096, len(self._clicks)), dtype=tf.int64)).numpy()
-            for at in range(0, len(self._clicks), 4_096)
-        ]
-        return np.concatenate(parts)
+        """What the clicks of each user say, float32 [users, 64]; 0 for a user without."""
+        found = []
+        for at in range(0, len(self._clicks), _USERS_AT_ONCE):
+            user = tf.range(at, min(at + _USERS_AT_ONCE, len(self._clicks)), dtype=tf.int64)
+            clicks, vectors = self._look_up(user)
+            found.append(_pool(vectors, clicks < self._nothing).numpy())
+        return np.concatenate(found)
+
+    def _look_up(self, user: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Clicked items of some users, int32 [B, length], and their vectors, float32 [B, length, 64]."""
+        clicks = tf.gather(self._clicks, user)
+        items, at = tf.unique(tf.reshape(clicks, [-1]))
+        known = tf.minimum(items, self._nothing - 1)
+        inputs = {name: tf.gather(column, known) for name, column in self._items.items()}
+        vectors = tf.gather(self.encoder(inputs, training=training), at)
+        return clicks, tf.reshape(vectors, [-1, clicks.shape[1], schema.EMBEDDING_DIM])
+
+
+def _pool(vectors: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Sum over the clicks that count, over the square root of their number; 0 where none does."""
+    weights = tf.cast(counted, tf.float32)
+    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
+    return tf.einsum("blw,bl->bw", vectors, weights) / tf.sqrt(count)
 
 
 def newest_clicks(examples: Examples, users: int, length: int, nothing: int) -> tf.Tensor:

@@ -1,31 +1,39 @@
-"""How the ranker learns: its steps, its loss and its validation."""
+"""How the ranker learns: its steps, its losses and its validation."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
-from recsys.models import metrics, negatives
+from recsys.models import blocks, metrics, negatives
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.towers import Towers
 from recsys.settings import TrainingSettings
 
 Tensors = dict[str, tf.Tensor]
-_LIST = 300
+_LIST: Final = 300
 """Items a validation row is ranked among, as in serving."""
+
+_SHARES: Final = (1.0, 0.5, 0.25, 0.0)
+"""How much of the correction may be kept."""
 
 
 class RankingTrainer:
     """Draws each click's negatives and takes the steps.
 
     Args:
-        model: An untrained ranker; gets trained in place.
+        model: An untrained DLRM; gets trained in place.
         catalogue: All items.
         examples: Rows to train on.
-        retrieval: The towers to learn against and to start from; None: neither.
+        retrieval: The towers to correct; None: the model ranks alone.
         settings: Recipe and seed.
+
+    Attributes:
+        level: Log of the mean of exp(retrieval's score), over items and some rows; 0 without towers.
     """
 
     def __init__(
@@ -36,8 +44,6 @@ class RankingTrainer:
         retrieval: Towers | None,
         settings: TrainingSettings,
     ) -> None:
-        from recsys.models.dlrm import warm_start
-
         self._settings = settings.ranking
         self._rng = np.random.default_rng(settings.seed)
         self._model, self._retrieval = model, retrieval
@@ -47,29 +53,41 @@ class RankingTrainer:
         counts = np.bincount(self._clicks.item, minlength=len(catalogue))
         self._popularity = tf.constant(counts, tf.float32)
         self._calibration = tf.Variable([1.0, 0.0], name="calibration")
-        model(tile(tensors(examples.take(np.arange(1))), self._items, tf.zeros((1, 1), tf.int64)))
+        self.level = 0.0
         if retrieval is not None:
-            warm_start(model, retrieval, catalogue)
+            some = self._clicks.take(self._rng.permutation(len(self._clicks))[:1_000])
+            self.level = _level(retrieval.scores(tensors(some)))
         self._optimizer = tf.keras.optimizers.legacy.Adam()
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
     def run(self, held: Examples, progress: Progress) -> History:
-        """Trains; the model ends with the weights of the best epoch."""
-        return fit(
+        """Trains; the model ends with the weights of the best epoch, shrunk as far as `held` says."""
+        history = fit(
             self._model,
             len(self._clicks),
             step=self._one,
             validate=lambda: self._validate(held),
-            monitor="ndcg@10",
+            monitor="log_likelihood",
             settings=self._settings,
             rng=self._rng,
             progress=progress,
         )
+        if len(held) and self._retrieval is not None:
+            self._shrink(self._retrieval, held, history)
+        return history
+
+    def _shrink(self, retrieval: Towers, held: Examples, history: History) -> None:
+        """Keeps that share of the correction with which the rows held out are likeliest."""
+        lists = chain_lists(self._model, retrieval, self._items, held)
+        found = {share: lists.log_likelihood(share) for share in _SHARES}
+        best = max(found, key=lambda share: found[share])
+        blocks.scale_logit(self._model, best)
+        history[-1] |= lists.metrics(best) | {"correction": best}
 
     def _validate(self, held: Examples) -> dict[str, float]:
         if not len(held) or self._retrieval is None:
             return {}
-        return metrics.summary(chain_ranks(self._model, self._retrieval, self._items, held))
+        return chain_lists(self._model, self._retrieval, self._items, held).metrics()
 
     def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
         self._optimizer.learning_rate = rate
@@ -82,40 +100,93 @@ class RankingTrainer:
 
     def _draw_exposures(self, most: int) -> Examples:
         """As many rows that were shown and not clicked."""
-        count = min(most, len(self._exposures))
-        return self._exposures.take(
-            self._rng.choice(len(self._exposures), size=count, replace=False, shuffle=False)
-            if count
-            else np.arange(0)
-        )
+        there = len(self._exposures)
+        count = min(most, there)
+        drawn = self._rng.choice(there, size=count, replace=False, shuffle=False) if count else np.arange(0)
+        return self._exposures.take(drawn)
 
     def _train_step(
         self, inputs: Tensors, positive: tf.Tensor, seed: tf.Tensor, shown: Tensors, shown_item: tf.Tensor
     ) -> tf.Tensor:
-        items, correction = self.negatives(inputs, positive, seed)
+        scores = None if self._retrieval is None else self._retrieval.scores(inputs)
+        items, correction = self.negatives(scores, positive, seed)
         rows = tile(inputs, self._items, items)
-        if len(self._exposures):
-            exposed = tile(shown, self._items, shown_item[:, None])
-            rows = {name: tf.concat([column, exposed[name]], axis=0) for name, column in rows.items()}
         with tf.GradientTape() as tape:
-            logits = self._model(rows, training=True)[:, 0]
-            lists = tf.reshape(logits[: tf.size(items)], tf.shape(items))
+            lists = tf.reshape(self._model(rows, training=True), tf.shape(items))
+            if scores is not None:
+                lists += tf.gather(scores, items, batch_dims=1) - self.level
             loss = listwise_loss(lists, correction)
             if len(self._exposures):
-                clicked = lists[:, 0]
-                loss += exposure_loss(clicked, logits[tf.size(items) :], self._calibration)
+                passed_over = self._logit(tile(shown, self._items, shown_item[:, None]))
+                loss += exposure_loss(lists[:, 0], passed_over, self._calibration)
         variables = [*self._model.trainable_variables, self._calibration]
         pairs = zip(tape.gradient(loss, variables), variables, strict=True)
         self._optimizer.apply_gradients([(gradient, v) for gradient, v in pairs if gradient is not None])
         return loss
 
-    def negatives(self, inputs: Tensors, positive: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws what a batch is ranked against; see `recsys.models.negatives.draw`."""
-        scores = None if self._retrieval is None else self._retrieval.scores(inputs)
+    def _logit(self, rows: Tensors) -> tf.Tensor:
+        logit = self._model(rows, training=True)
+        if self._retrieval is not None:
+            logit += self._retrieval.score(rows) - self.level
+        return logit[:, 0]
+
+    def negatives(
+        self, scores: tf.Tensor | None, positive: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws what a batch is ranked against; see `recsys.models.negatives.draw`.
+
+        Args:
+            scores: Retrieval's, float32 [B, n]; None without towers.
+            positive: Item index of each row's click, int64 [B].
+            seed: int32 [2].
+        """
         shares = (self._settings.retrieved_share, self._settings.popular_share, self._settings.uniform_share)
         proposal = negatives.mixture(scores, self._popularity, shares)
         proposal = tf.broadcast_to(proposal, [tf.size(positive), tf.size(self._popularity)])
         return negatives.draw(proposal, self._settings.negatives, positive, seed)
+
+
+class ChainLists:
+    """Lists as serving makes them: what retrieval found, with both scores.
+
+    Args:
+        retrieved: Retrieval's scores, float32 [rows, K], best first.
+        correction: The DLRM's logits of the same items.
+        column: Where the click is, int64 [rows]; -1: not retrieved.
+    """
+
+    def __init__(self, retrieved: np.ndarray, correction: np.ndarray, column: np.ndarray) -> None:
+        self._retrieved, self._correction, self._column = retrieved, correction, column
+
+    def log_likelihood(self, share: float = 1.0) -> float:
+        """Mean log-probability of the click in its list, over the lists that hold it; in nats."""
+        there = self._column >= 0
+        scores = (self._retrieved + share * self._correction)[there].astype(np.float64)
+        greatest = scores.max(axis=1, keepdims=True)
+        log_total = np.log(np.exp(scores - greatest).sum(axis=1)) + greatest[:, 0]
+        own = scores[np.arange(len(scores)), self._column[there]]
+        return float(np.mean(own - log_total)) if len(own) else 0.0
+
+    def metrics(self, share: float = 1.0) -> dict[str, float]:
+        """Those of `recsys.models.metrics.summary`, and the log-likelihood."""
+        ranks = metrics.ranks(self._retrieved + share * self._correction, self._column)
+        return {**metrics.summary(ranks), "log_likelihood": self.log_likelihood(share)}
+
+
+def chain_lists(model: mm.Model, retrieval: Towers, items: Tensors, rows: Examples) -> ChainLists:
+    """Retrieves `_LIST` items for each row and lets the DLRM score them."""
+    score = tf.function(model, reduce_retracing=True, autograph=False)
+    width = min(_LIST, len(retrieval.items))
+    retrieved, correction, column = [], [], []
+    for at in range(0, len(rows), 64):
+        part = rows.take(np.arange(at, min(at + 64, len(rows))))
+        found = tf.math.top_k(retrieval.scores(tensors(part)), width)
+        retrieved.append(found.values.numpy())
+        logits = score(tile(tensors(part), items, found.indices))
+        correction.append(tf.reshape(logits, tf.shape(found.indices)).numpy())
+        is_click = found.indices.numpy() == part.item[:, None]
+        column.append(np.where(is_click.any(axis=1), is_click.argmax(axis=1), -1))
+    return ChainLists(np.concatenate(retrieved), np.concatenate(correction), np.concatenate(column))
 
 
 def listwise_loss(logits: tf.Tensor, correction: tf.Tensor, normalise: float = 0.1) -> tf.Tensor:
@@ -155,22 +226,6 @@ def exposure_loss(clicked: tf.Tensor, passed_over: tf.Tensor, calibration: tf.Te
     )
 
 
-def chain_ranks(model: mm.Model, retrieval: Towers, items: Tensors, held: Examples) -> np.ndarray:
-    """Rank of each row's click among the `_LIST` items retrieved, ordered by the ranker; int64 [rows]."""
-    score = tf.function(model, reduce_retracing=True, autograph=False)
-    width = min(_LIST, len(retrieval.items))
-    found = []
-    for at in range(0, len(held), 64):
-        part = held.take(np.arange(at, min(at + 64, len(held))))
-        inputs = tensors(part)
-        retrieved = tf.math.top_k(retrieval.scores(inputs), width).indices
-        scores = tf.reshape(score(tile(inputs, items, retrieved)), tf.shape(retrieved)).numpy()
-        is_click = retrieved.numpy() == part.item[:, None]
-        column = np.where(is_click.any(axis=1), is_click.argmax(axis=1), -1)
-        found.append(metrics.ranks(scores, column))
-    return np.concatenate(found)
-
-
 def tensors(examples: Examples) -> Tensors:
     """The rows' user and context features."""
     return {name: tf.constant(column) for name, column in examples.inputs.items()}
@@ -190,3 +245,8 @@ def tile(inputs: Tensors, catalogue: Tensors, items: tf.Tensor) -> Tensors:
     rows = {name: tf.repeat(column, tf.shape(items)[1], axis=0) for name, column in inputs.items()}
     flat = tf.reshape(items, [-1])
     return rows | {name: tf.gather(column, flat) for name, column in catalogue.items()}
+
+
+def _level(scores: tf.Tensor) -> float:
+    log_items = np.log(scores.shape[1])
+    return float(tf.reduce_mean(tf.reduce_logsumexp(scores, axis=1)) - log_items)

@@ -50,7 +50,9 @@ class RetrievalTrainer:
             self._settings.whole_catalogue,
             self._settings.uniform_negatives,
         )
-        embed(self._query, examples.take(np.arange(1)).inputs)  # builds it: training calls its blocks one by one
+        embed(
+            self._query, examples.take(np.arange(1)).inputs
+        )  # builds it: training calls its blocks one by one
         self._optimizer = tf.keras.optimizers.legacy.Adam()
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
@@ -139,12 +141,7 @@ class RetrievalTrainer:
         """The query tower, what the user's other clicks say added to the user embedding."""
         if self._history is None:
             return self._query(inputs, training=True)
-        first, *rest = self._query.blocks
-        embedding = first({name: inputs[name] for name in self._query.schema.column_names}, training=True)
-        embedding += self._history.pool(inputs["user_id"][:, 0], own, training=True)
-        for block in rest:
-            embedding = block(embedding, training=True)
-        return embedding
+        return self._history.embed(self._query, inputs, own, training=True)
 
 
 def contrastive_loss(logits: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:

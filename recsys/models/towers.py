@@ -1,4 +1,4 @@
-"""Exported towers, as the training of the ranker uses them."""
+"""Exported towers, as the ranker builds on them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ class Towers:
 
     Attributes:
         query: The loaded query tower.
-        names: Its inputs.
+        candidate: The loaded candidate tower.
         items: Embeddings of the catalogue, float32 [n, 64].
-        tables: The query tower's embedding table of each category, float32 [codes, 64].
     """
 
     query: Any
-    names: list[str]
+    candidate: Any
     items: np.ndarray
-    tables: dict[str, np.ndarray]
 
     @classmethod
     def load(cls, directory: Path, catalogue: Catalogue) -> Towers:
@@ -43,19 +41,23 @@ class Towers:
             _load(Path(directory) / SAVEDMODELS / Path(file).stem)
             for file in (schema.QUERY_TOWER_ONNX, schema.CANDIDATE_TOWER_ONNX)
         )
-        inputs = {name: tf.constant(catalogue.inputs[name]) for name in _names(candidate)}
-        items = candidate.serve(inputs)["item_embedding"].numpy()
-        tables = {name: table.numpy() for name, table in query.tables.items()}
-        return cls(query, _names(query), items, tables)
+        inputs = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
+        return cls(query, candidate, _run(candidate, inputs).numpy())
 
     def scores(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Inner product of each row's query embedding with every item, float32 [rows, n]."""
-        query = self.query.serve({name: inputs[name] for name in self.names})["user_embedding"]
-        return tf.matmul(query, tf.constant(self.items), transpose_b=True)
+        """Inner product of each row's query embedding with every item's, float32 [rows, n]."""
+        return tf.matmul(_run(self.query, inputs), tf.constant(self.items), transpose_b=True)
+
+    def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Inner product of each row's query embedding with its own item's, float32 [rows, 1]."""
+        product = _run(self.query, inputs) * _run(self.candidate, inputs)
+        return tf.reduce_sum(product, axis=1, keepdims=True)
 
 
-def _names(tower: Any) -> list[str]:
-    return list(tower.signatures["serving_default"].structured_input_signature[1])
+def _run(tower: Any, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    names = tower.signatures["serving_default"].structured_input_signature[1]
+    (embedding,) = tower.serve({name: inputs[name] for name in names}).values()
+    return embedding
 
 
 def _load(path: Path) -> Any:

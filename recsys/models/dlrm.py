@@ -57,11 +57,15 @@ class Ranker:
     history: History = field(default_factory=list)
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Click score in 0..1, float32 [rows, 1], of `FEATURES` tiled to the same rows."""
+        """Click score in 0..1, float32 [rows, 1], of `FEATURES` tiled to the same rows.
+
+        0.5 is an item as likely to be clicked as one taken at random. It is a softsign and no sigmoid: in
+        float32 a sigmoid is 1 from a logit of 17 on, and the best items would tie.
+        """
         logit = self.model(inputs)
         if self.towers is not None:
             logit += self.towers.score(inputs) - self.level
-        return tf.sigmoid(logit)
+        return 0.5 + 0.5 * tf.nn.softsign(logit)
 
 
 def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Model:
@@ -82,7 +86,7 @@ def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Mode
         top_block=mm.MLPBlock(list(settings.top)),
         prediction_tasks=mm.BinaryOutput(
             "click",
-            to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # the sigmoid comes with `Ranker.score`
+            to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # `Ranker.score` brings it into 0..1
             default_loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
         ),
     )

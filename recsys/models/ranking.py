@@ -194,8 +194,7 @@ def listwise_loss(logits: tf.Tensor, correction: tf.Tensor, normalise: float = 0
 
     A softmax does not care about a constant; the second term makes it that constant for which the scores'
     exponentials average 1 over the catalogue (self-normalisation: Devlin et al., 2014). So a score says how
-    many times likelier this item is clicked than one taken at random, as a logarithm, and its sigmoid is the
-    chance that of the two it is this one: a number that means something, and that float32 can tell apart.
+    many times likelier this item is clicked than one taken at random, as a logarithm.
 
     Args:
         logits: float32 [B, 1 + count], the click in column 0.

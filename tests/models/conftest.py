@@ -99,6 +99,4 @@ def towers_dir(tower, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ranker(shop: Shop, training: TrainingSettings, towers_dir: Path):
     from recsys.models import dlrm
 
-    return dlrm.train(
-        shop.rows, shop.catalogue, shop.workflows, training, lambda *_: None, towers_dir
-    )
+    return dlrm.train(shop.rows, shop.catalogue, shop.workflows, training, lambda *_: None, towers_dir)

@@ -22,9 +22,7 @@ def test_every_row_gets_its_negatives_in_graph_mode():
 
 def test_negatives_come_as_often_as_the_proposal_says_and_the_correction_knows():
     shares = np.array([0.5, 0.3, 0.15, 0.05], np.float32)
-    items, correction = negatives.draw(
-        tf.math.log(shares)[None, :], 20_000, tf.constant([3], tf.int64), SEED
-    )
+    items, correction = negatives.draw(tf.math.log(shares)[None, :], 20_000, tf.constant([3], tf.int64), SEED)
     frequency = np.bincount(items.numpy()[0, 1:], minlength=4) / 20_000
     np.testing.assert_allclose(frequency, shares, atol=0.015)
     for item in range(3):

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsys.models import dlrm, negatives, ranking
+from recsys.models.examples import Examples
+from recsys.models.ranking import ChainLists, RankingTrainer
+
+
+def trainer(shop, training, rows=None) -> RankingTrainer:
+    model = dlrm.build(shop.workflows, training.ranking, seed=0)
+    examples = Examples.build(shop.rows if rows is None else rows, shop.catalogue, shop.workflows)
+    return RankingTrainer(model, shop.catalogue, examples, None, training)
+
+
+def test_each_click_of_a_step_is_ranked_against_negatives(shop, training):
+    found = trainer(shop, training)
+    positive = tf.constant(shop.examples.item[:16])
+    items, correction = tf.function(found.negatives, autograph=False)(None, positive, tf.constant([0, 1]))
+    count = training.ranking.negatives
+    assert items.shape == (16, 1 + count)
+    real = (items[:, 1:] != positive[:, None]) & (correction[:, 1:] < negatives.NEVER)
+    assert tf.reduce_all(tf.reduce_any(real, axis=1))
+
+
+def test_negatives_change_the_loss_of_a_training_step(shop, training):
+    """A step without negatives has loss 0 whatever the model says."""
+    found = trainer(shop, training)
+    assert float(found._one(np.arange(32), 0.0)) > 1.0
+
+
+def test_exposures_are_trained_on_where_there_are_any(shop, training):
+    rows = shop.rows.copy()
+    rows.loc[rows.index[::2], "click"] = 0
+    with_exposures = trainer(shop, training, rows)
+    assert len(with_exposures._exposures) == len(rows) // 2
+    before = with_exposures._calibration.numpy().copy()
+    with_exposures._one(np.arange(32), 0.01)
+    assert not np.allclose(before, with_exposures._calibration.numpy())
+    plain = trainer(shop, training)
+    plain._one(np.arange(32), 0.01)
+    assert plain._calibration.numpy().tolist() == [1.0, 0.0]
+
+
+def test_loss_of_a_list_is_the_softmax_over_it():
+    logits = tf.constant([[1.0, 0.0, -1.0]])
+    loss = ranking.listwise_loss(logits, tf.zeros((1, 3)), normalise=0.0)
+    assert float(loss) == pytest.approx(-np.log(np.exp(1) / (np.exp([1, 0, -1]).sum())), abs=1e-6)
+
+
+def test_a_list_whose_negatives_all_collide_has_a_finite_gradient():
+    logits = tf.Variable([[1.0, 5.0]])
+    with tf.GradientTape() as tape:
+        loss = ranking.listwise_loss(logits, tf.constant([[0.0, negatives.NEVER]]))
+    assert np.isfinite(loss)
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+def test_lists_know_their_click_and_how_likely_it_is():
+    lists = ChainLists(
+        np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([[0.0, 3.0], [0.0, 3.0]]), np.array([1, -1])
+    )
+    assert lists.metrics(0.0)["mrr"] == pytest.approx(0.25)  # second of one list, missing in the other
+    assert lists.metrics(1.0)["mrr"] == pytest.approx(0.5)
+    assert lists.log_likelihood(1.0) > lists.log_likelihood(0.0)
+    assert lists.log_likelihood(0.0) == pytest.approx(1 - np.log(np.exp([2, 1]).sum()))
+
+
+def test_tiles_repeat_the_row_and_gather_the_item():
+    rows = ranking.tile(
+        {"u": tf.constant([[1], [2]])}, {"i": tf.constant([[10], [11], [12]])}, tf.constant([[0, 2], [1, 1]])
+    )
+    assert rows["u"].numpy().ravel().tolist() == [1, 1, 2, 2]
+    assert rows["i"].numpy().ravel().tolist() == [10, 12, 11, 11]

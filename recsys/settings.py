@@ -128,7 +128,7 @@ class RankingSettings(FitSettings):
     negatives: int = Field(15, ge=1, description="items that each click is ranked against")
     retrieved_share: float = Field(0.8, ge=0, le=1, description="of them, drawn as retrieval would show them")
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
-    validation_rows: int = Field(2_000, ge=0, description="of the last day's clicks, not trained on")
+    validation_rows: int = Field(2_000, ge=0, description="clicks of the last day held out, at most")
 
     @property
     def uniform_share(self) -> float:
@@ -177,8 +177,8 @@ class TrainingSettings(BaseModel):
     seed: int = 42
     mask_user_share: float = Field(0.05, ge=0, le=1)
     mask_device_share: float = Field(0.05, ge=0, le=1)
-    validation_share: float = Field(0.1, ge=0, lt=1, description="of the last day's clicks, not trained on")
-    validation_rows: int = Field(4_000, ge=0, description="of them at most")
+    validation_share: float = Field(0.1, ge=0, lt=1, description="of the last day's users, not trained on")
+    validation_rows: int = Field(4_000, ge=0, description="their clicks, at most")
     retrieval: RetrievalSettings = RetrievalSettings()
     ranking: RankingSettings = RankingSettings()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from recsys import schema
 from recsys.errors import BadData
 from recsys.features.workflows import Workflows
 from recsys.models.columns import Features, features
+
+FIRST_KNOWN_CODE: Final = 3
+"""Categorify's first code of something known, after padding, null and out of vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -121,24 +125,25 @@ def newest(examples: Examples, most: int) -> Examples:
 
 
 def hold_out(examples: Examples, share: float, most: int, seed: int) -> tuple[Examples, Examples]:
-    """Sets clicked rows of the last day aside to watch training by.
+    """Sets the last day of some users aside to watch training by.
 
-    Only a few: the last day says most about the next ones and is needed for training.
+    Only a few: the last day says most about the next ones and is needed for training. A whole day of a user
+    and not single rows: clicks of one session resemble each other, and a model that has seen the others
+    would look better than it will be tomorrow.
 
     Args:
         examples: Training rows.
-        share: Of the last day's clicks, at most.
-        most: Rows, at most.
+        share: Of the last day's known users, at most.
+        most: Clicks set aside, at most.
         seed: Of the draw.
 
     Returns:
-        What is left to train on, and what was set aside.
+        What is left to train on, and the clicks that were set aside.
     """
-    last_day = np.flatnonzero(
-        (examples.timestamp > examples.timestamp.max() - 86_400) & (examples.click == 1)
-    )
-    count = min(most, int(len(last_day) * share))
-    chosen = np.random.default_rng(seed).choice(last_day, size=count, replace=False)
-    kept = np.ones(len(examples), dtype=bool)
-    kept[chosen] = False
-    return examples.take(kept), examples.take(np.sort(chosen))
+    user = examples.inputs["user_id"][:, 0]
+    last_day = (examples.timestamp > examples.timestamp.max() - 86_400) & (user >= FIRST_KNOWN_CODE)
+    users, clicks = np.unique(user[last_day & (examples.click == 1)], return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(users))[: int(len(users) * share)]
+    chosen = users[order][np.cumsum(clicks[order]) <= most]
+    aside = last_day & np.isin(user, chosen)
+    return examples.take(~aside), examples.take(aside & (examples.click == 1))

@@ -9,10 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys import schema
-from recsys.models.examples import Catalogue, Examples
-
-_FIRST_KNOWN: Final = 3
-"""Categorify's first code of a known user; padding, null and out-of-vocabulary have no history."""
+from recsys.models.examples import FIRST_KNOWN_CODE, Catalogue, Examples
 
 _USERS_AT_ONCE: Final = 4_096
 
@@ -105,7 +102,7 @@ def newest_clicks(examples: Examples, users: int, length: int, nothing: int) -> 
     """
     user = examples.inputs["user_id"][:, 0]
     order = np.lexsort((-examples.timestamp, user))
-    order = order[user[order] >= _FIRST_KNOWN]
+    order = order[user[order] >= FIRST_KNOWN_CODE]
     grouped = user[order]
     position = np.arange(len(order)) - np.searchsorted(grouped, grouped)
     kept = position < length

@@ -71,6 +71,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def training() -> TrainingSettings:
     """Enough steps to learn the tiny shop, in seconds."""
     return TrainingSettings(
+        validation_share=0.3,
         validation_rows=100,
         retrieval=RetrievalSettings(epochs=2, steps_per_epoch=20, least_steps=40, clicks=8, hidden=16),
         ranking=RankingSettings(

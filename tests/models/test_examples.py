@@ -32,10 +32,14 @@ def test_tables_of_another_catalogue_are_refused(shop):
 
 
 def test_rows_held_out_are_of_the_last_day_and_not_trained_on(shop):
-    kept, held = hold_out(shop.examples, 0.1, 20, seed=0)
-    assert len(held) == 20
+    kept, held = hold_out(shop.examples, 0.5, 100, seed=0)
+    end = shop.examples.timestamp.max() - 86_400
+    assert 0 < len(held) <= 100
     assert len(kept) + len(held) == len(shop.examples)
-    assert held.timestamp.min() > shop.examples.timestamp.max() - 86_400
+    assert held.timestamp.min() > end
+    users = set(held.inputs["user_id"].ravel())
+    assert min(users) > 2
+    assert not users & set(kept.inputs["user_id"].ravel()[kept.timestamp > end])
 
 
 def test_the_newest_rows_are_kept(shop):

@@ -29,10 +29,10 @@ class AlternatingLeastSquares:
     def __init__(self, user_id: np.ndarray, item: np.ndarray, items: int, seed: int) -> None:
         rows, self._users = pd.factorize(user_id)
         counts = coo_matrix((np.ones(len(item), np.float32), (rows, item)), shape=(len(self._users), items))
-        model = implicit.als.AlternatingLeastSquares(
-            factors=_FACTORS, alpha=_ALPHA, regularization=_REGULARIZATION, random_state=seed
-        )
         with threadpool_limits(1, "blas"):  # implicit has threads of its own; BLAS's only fight with them
+            model = implicit.als.AlternatingLeastSquares(
+                factors=_FACTORS, alpha=_ALPHA, regularization=_REGULARIZATION, random_state=seed
+            )
             model.fit(counts.tocsr(), show_progress=False)
         self._user_factors, self._item_factors = model.user_factors, model.item_factors
         self._popularity = np.bincount(item, minlength=items).astype(np.float32)

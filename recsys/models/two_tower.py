@@ -1,16 +1,24 @@
 """Retrieval: Merlin's two-tower model, trained with a softmax over the catalogue.
 
-Why it retrieves better than the recipe it is named after (in-batch negatives, as published):
+Why it retrieves better than the usual recipe (in-batch negatives as they come, a handful of steps):
 
-* Its scores are corrected for how often an item is a negative, or need no correction because the whole
-  catalogue is compared (see `recsys.models.candidates`): they rank p(item | user), not its ratio to the
-  item's popularity.
-* It has enough steps (`recsys.models.recipe`), at a rate that decays.
+* Its scores rank p(item | user), not its ratio to the item's popularity: the whole catalogue is compared,
+  or the sample's bias is known and corrected (`recsys.models.candidates`).
+* A user's embedding is derived from the user's clicks while training (`recsys.models.history`).
+* The context-aware query tower knows device, hour and weekday.
 * Each tower is a sum of feature embeddings plus a small residual network. The sum is matrix factorisation
-  with side information: a rare item leans on its category's vectors, a new user on age and context, at once;
-  the network adds what the sum cannot say.
-* The context-aware query tower knows device, hour and weekday, so what sells in the evening on mobiles is
-  among the candidates in the evening on mobiles.
+  with side information: a rare item leans on its category's vectors; the network adds what the sum cannot.
+* It has enough steps (`recsys.models.recipe`), at a rate that decays.
+
+One run each on the retail shop, trained on days 0-8, 40,000 clicks of days 9-11, exact search (the recipe was
+chosen while looking at these days, so a new shop may do a little worse):
+
+    recipe                                       hit@10  hit@300  ndcg@10
+    as it is                                      .483     .946     .310
+    in-batch candidates, corrected                .478     .945     .307
+    in-batch candidates, not corrected            .431     .927     .279
+    static query tower                            .456     .935     .291
+    user embeddings free, not derived             .450     .930     .289
 """
 
 from __future__ import annotations

@@ -120,15 +120,14 @@ class RankingSettings(FitSettings):
     """The DLRM."""
 
     steps_per_epoch: int = Field(300, ge=1, description="the batch is chosen to give at least as many")
-    least_steps: int = Field(200, ge=1, description="in all; epochs are added to reach it")
-    learning_rate: float = Field(0.001, gt=0, description="peak; see recsys.models.recipe.learning_rate")
+    learning_rate: float = Field(0.002, gt=0, description="peak; see recsys.models.recipe.learning_rate")
     newest_rows: int = Field(120_000, ge=1, description="rows to train on: the newest say most")
-    embedding_dim: int = Field(16, ge=1, description="width of each category's embedding")
+    embedding_dim: int = Field(32, ge=1, description="width of each category's embedding")
     bottom: tuple[int, ...] = Field((64,), description="hidden layers over the numbers and embeddings")
     top: tuple[int, ...] = Field((64, 32), description="hidden layers over the interactions")
     negatives: int = Field(15, ge=1, description="items that each click is ranked against")
-    retrieved_share: float = Field(0.5, ge=0, le=1, description="of them, drawn as retrieval would show them")
-    popular_share: float = Field(0.25, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
+    retrieved_share: float = Field(0.8, ge=0, le=1, description="of them, drawn as retrieval would show them")
+    popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
     validation_rows: int = Field(2_000, ge=0, description="clicks of the last day held out, at most")
 
     @property

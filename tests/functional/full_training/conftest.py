@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,12 +44,19 @@ class Trained:
         return ReleaseStore(self.home / "releases")
 
 
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only while a test of this folder runs: no other test may see these variables."""
+    for name, value in _TINY.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("full_training")
     found = Trained(make_shop(folder / "shop"), folder / "home")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _TINY.items():
             patch.setenv(name, value)
         found.release = found.run()
-        yield found
+    return found

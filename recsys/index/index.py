@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 
 from recsys.errors import BadData, BadUse
-from recsys.index import choice, kinds
+from recsys.index import choice, filtered, kinds
 from recsys.schema import INDEX_FILE, INDEX_META_FILE, NO_ITEM
 
 # Above 20 queries FAISS switches from its own loop to BLAS, whose sums differ in the last bit: a
@@ -58,19 +58,23 @@ class Index:
         self._index = faiss_index
         self.meta = meta
 
-    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(
+        self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The k items with the greatest inner product, best first.
 
         Args:
             queries: float32 [B, width], finite.
             k: How many, at least 1; may exceed the number of items.
+            allowed: Which items may be found: bool [n] for all queries, or [B, n] for each its own; None
+                for all of them.
 
         Returns:
             scores float32 [B, k] and item indexes int64 [B, k]; where there are fewer than k
-            items the rest is -inf and `NO_ITEM`.
+            (allowed) items the rest is -inf and `NO_ITEM`.
 
         Raises:
-            BadUse: The queries' shape is wrong or k is below 1.
+            BadUse: The queries' or the mask's shape is wrong, or k is below 1.
         """
         if queries.ndim != 2 or queries.shape[1] != self.meta.width or k < 1:
             raise BadUse(
@@ -78,7 +82,12 @@ class Index:
                 f"the index holds vectors of {self.meta.width}",
                 "Ask with [B, width] and k >= 1",
             )
-        scores, items = self._index.search(np.ascontiguousarray(queries, np.float32), k)
+        asked = np.ascontiguousarray(queries, np.float32)
+        if allowed is None:
+            scores, items = self._index.search(asked, k)
+        else:
+            filtered.check(allowed, len(asked), self.meta.items)
+            scores, items = filtered.search(self._index, asked, k, allowed)
         missing = items < 0
         if missing.any():
             scores[missing] = -np.inf

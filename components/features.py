@@ -20,7 +20,8 @@ def features(
         recipe: Settings of the training.
         rows: `rows.parquet`, the raw training rows with cold-start masking.
         workflows: The fitted NVTabular workflows, for the training steps.
-        serving: Files of the release: the workflows' array form, the mean age, Feast's rows.
+        serving: Files of the release: the workflows' array form, the mean age, Feast's rows, and for a later
+            fine-tuning the fitted workflows and the recipe.
     """
     import json
     from pathlib import Path
@@ -49,6 +50,9 @@ def features(
     export_arrays(fitted, serving.path)
     defaults = json.dumps({"mean_age": mean_age}) + "\n"
     Path(serving.path, schema.DEFAULTS_FILE).write_text(defaults, encoding="utf-8")
+    fitted.save(Path(serving.path, schema.FITTED_WORKFLOWS_DIR))
+    built_with = settings.training.model_dump_json(indent=1) + "\n"
+    Path(serving.path, schema.RECIPE_FILE).write_text(built_with, encoding="utf-8")
 
     report("writing Feast's rows", 0.8)
     write_feast_sources(dataset, days, Path(serving.path, FEAST_DIR))

@@ -28,6 +28,7 @@ def full_training(
     recipe: dict = {},  # noqa: B006  (Kubeflow reads the default into the specification)
     sizes: dict = {},  # noqa: B006
     floors: dict = {},  # noqa: B006
+    days: list = [],  # noqa: B006
     store: str = RELEASE_MOUNT,
     fingerprint: str = "",
     settings_fingerprint: str = "",
@@ -39,6 +40,7 @@ def full_training(
         recipe: Settings of the training; what is left out has its default.
         sizes: Settings of the evaluation and of the chain that it runs.
         floors: Settings of the gate.
+        days: To train on; the next ones validate. Empty for the usual ones.
         store: The release store: a folder, by default the mounted volume's, or a URL.
         fingerprint: Of all inputs, to find the release again by.
         settings_fingerprint: Of the settings.
@@ -47,7 +49,7 @@ def full_training(
         The release number.
     """
     source = importer(artifact_uri=data, artifact_class=Dataset).output
-    clean = on_cpu(validate(source=source)).outputs["data"]
+    clean = on_cpu(validate(source=source, days=days)).outputs["data"]
     made = on_gpu(features(data=clean, recipe=recipe)).outputs
     tables = on_cpu(encode_items(data=clean, recipe=recipe)).outputs["tables"]
     examples = {"rows": made["rows"], "workflows": made["workflows"], "tables": tables, "data": clean}

@@ -28,6 +28,7 @@ IMAGES_DIR: Final = "item_images"
 META_FILE: Final = "meta.json"
 QUARANTINE_FILE: Final = "quarantine.parquet"
 VALIDATION_FILE: Final = "validation.json"
+SPLIT_FILE: Final = "split.json"  # of a clean copy: {"train": [days], "valid": [days]}
 
 ITEM_COLUMNS: Final[dict[str, np.dtype]] = {
     "item_id": np.dtype("int64"),
@@ -72,6 +73,8 @@ VALID_DAYS: Final = range(9, 12)
 
 AGE_BOUNDARIES: Final = (18, 25, 35, 50, 65)
 TOP_CATEGORY_WINDOW_S: Final = 24 * 3600
+RECENT_CLICKS: Final = 50
+"""Newest items of a user that the session tower reads, each at its last click."""
 
 USER_RAW: Final = ("user_id", "age", "gender", "top_category")
 CONTEXT_RAW: Final = ("device_type", "timestamp")
@@ -100,6 +103,12 @@ ITEM_FEATURES: Final[dict[str, np.dtype]] = {
     "item_gender": np.dtype("int64"),
     "price": np.dtype("float32"),
 }
+# A user's newest clicks, [rows, RECENT_CLICKS], newest first: item indexes, `NO_ITEM` where there are fewer,
+# and hours from the click to the request, 0 there.
+RECENT_FEATURES: Final[dict[str, np.dtype]] = {
+    "recent_items": np.dtype("int64"),
+    "recent_ages": np.dtype("float32"),
+}
 EMBEDDING_FEATURES: Final = ("image_embedding", "text_embedding")
 EMBEDDING_DIM: Final = 64
 """Width of the towers' output and of each multimodal embedding."""
@@ -126,6 +135,12 @@ POPULARITY_FILE: Final = "popularity.npy"  # float32 [n], interactions in the tr
 CATALOGUE_FILE: Final = "catalogue.parquet"  # titles, names and sku, for display
 DEFAULTS_FILE: Final = "defaults.json"  # {"mean_age": float}
 
+# What a later fine-tuning starts from, beside the SavedModels. Serving never opens these files.
+TRAINING_DIR: Final = "training"
+FITTED_WORKFLOWS_DIR: Final = "training/workflows"  # NVTabular's own form
+RECIPE_FILE: Final = "training/recipe.json"  # the settings that the models were built with
+CLICK_HISTORY_FILE: Final = "training/click_history.npz"  # see recsys.models.click_state
+
 # --- serving -------------------------------------------------------------------------------
 
 
@@ -141,3 +156,14 @@ class Degraded(IntFlag):
     EXHAUSTED = 32  # fewer items than asked for were left after filtering
     PRECOMPUTED = 64  # answered from the batch precompute
     POPULAR = 128  # Triton did not answer: the gateway's own popular list
+
+
+class Source(IntFlag):
+    """Where a candidate came from; the ensemble's `ordered_sources` output is their sum, 0 at pads."""
+
+    NONE = 0
+    RETRIEVAL = 1  # near the user embedding
+    POPULAR = 2  # popular over all
+    CATEGORY = 4  # popular in the user's top category
+    TRENDING = 8  # popular within the last hour or so
+    FILL = 16  # an unseen popular item, where filtering left too few

@@ -30,6 +30,11 @@ class ServingSettings(BaseModel):
     sampling: Literal["top", "weighted"] = Field("top", description="weighted: without replacement, seeded")
     temperature: float = Field(0.1, gt=0, description="of the softmax over an answer's scores")
     sampling_seed: int = Field(0, ge=0)
+    diversity: float = Field(0.0, ge=0, le=1, description="weight of difference in MMR; 0: by score alone")
+    popular_places: int = Field(4, ge=0, description="candidates that are popular over all")
+    category_places: int = Field(4, ge=0, description="candidates popular in the user's top category")
+    trending_places: int = Field(4, ge=0, description="candidates popular within the last hour or so")
+    sources_refresh_s: float = Field(10.0, gt=0, description="how often these lists are read")
 
     @model_validator(mode="after")
     def _widths_narrow(self) -> ServingSettings:
@@ -55,6 +60,14 @@ class SeenSettings(BaseModel):
     form: Literal["auto", "native", "bitmap"] = Field(
         "auto",
         description="native: BF.* commands; bitmap: a Lua script; auto: native where the server has it",
+    )
+
+
+class RecentsSettings(BaseModel):
+    """A user's newest clicks, which the session tower reads."""
+
+    kept_s: int = Field(
+        30 * 24 * 3600, ge=1, description="a click is forgotten at this age; longer than a training window"
     )
 
 
@@ -106,6 +119,8 @@ class WorkerSettings(BaseModel):
     claim_after_s: float = Field(5.0, gt=0, description="events of a silent worker are taken over after this")
     offline_s: float = Field(60.0, gt=0, description="how often behaviour goes to the offline store")
     timeout_s: float = Field(2.0, gt=0, description="time limit of one call to Valkey")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535, description="for Prometheus; 0: any free port")
 
 
 class PopularitySettings(BaseModel):
@@ -183,6 +198,17 @@ class TrainingSettings(BaseModel):
     ranking: RankingSettings = RankingSettings()
 
 
+class FinetuneSettings(BaseModel):
+    """How a release learns new days; what is not named here is as its parent was trained."""
+
+    replay_share: float = Field(0.5, ge=0, description="rows of older days for each row of the new ones")
+    replay_half_life_days: float = Field(4.0, gt=0, description="a row so much older is half as likely")
+    retrieval: FitSettings = FitSettings(
+        epochs=2, least_steps=100, learning_rate=0.003, largest_batch=4_096, steps_per_epoch=100
+    )
+    ranking: FitSettings = FitSettings(epochs=1, least_steps=50, learning_rate=0.0005, steps_per_epoch=150)
+
+
 class EncoderSettings(BaseModel):
     """What turns texts and images into vectors; see `recsys.encoders.encoder.make_encoder`."""
 
@@ -210,11 +236,13 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     valkey: ValkeySettings = ValkeySettings()
     seen: SeenSettings = SeenSettings()
+    recents: RecentsSettings = RecentsSettings()
     events: EventSettings = EventSettings()
     worker: WorkerSettings = WorkerSettings()
     popularity: PopularitySettings = PopularitySettings()
     gateway: GatewaySettings = GatewaySettings()
     training: TrainingSettings = TrainingSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()

@@ -32,6 +32,8 @@ class Dataset:
         users: `schema.USER_COLUMNS`.
         days: The days there is a file for, ascending.
         meta: What `meta.json` says, empty where there is none.
+        split: The days to train on and to validate on, under `train` and `valid`; empty for those of
+            `recsys.schema`.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Dataset:
     users: pd.DataFrame = field(repr=False)
     days: list[int]
     meta: dict[str, Any] = field(repr=False)
+    split: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
@@ -70,7 +73,8 @@ class Dataset:
         days = list_days(path)
         for day in days:
             tables.check_schema(day_path(path, day), tables.DAY)
-        return cls(path, items, descriptions, users, days, read_meta(path))
+        split = read_json(path / schema.SPLIT_FILE)
+        return cls(path, items, descriptions, users, days, read_meta(path), split)
 
     def interactions(self, days: Iterable[int]) -> pd.DataFrame:
         """Reads days of interactions.
@@ -170,7 +174,21 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
         BadData: It is not a JSON object.
     """
-    file = path / schema.META_FILE
+    return read_json(path / schema.META_FILE)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Reads a file's JSON object.
+
+    Args:
+        file: Its path.
+
+    Returns:
+        The object, empty where there is no such file.
+
+    Raises:
+        BadData: It is not a JSON object.
+    """
     if not file.is_file():
         return {}
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import merlin.models.tf as mm
 import numpy as np
 import onnxruntime
 import tensorflow as tf
@@ -13,6 +14,7 @@ import tf2onnx
 
 from recsys import schema
 from recsys.errors import RecsysError
+from recsys.models.click_state import ClickState
 from recsys.models.dlrm import FEATURES, Ranker
 from recsys.models.towers import SAVEDMODELS
 
@@ -31,18 +33,29 @@ def export_towers(trained: TwoTower, out_dir: Path) -> None:
     Args:
         trained: Of `recsys.models.two_tower.train`.
         out_dir: Will hold `query_tower.onnx` (output `user_embedding`), `candidate_tower.onnx`
-            (`item_embedding`), both float32 [rows, 64], and `savedmodels/query_tower` and
-            `savedmodels/candidate_tower`.
+            (`item_embedding`), both float32 [rows, 64], `savedmodels/query_tower` and
+            `savedmodels/candidate_tower`, and the state of the click history where there is one.
 
     Raises:
         RecsysError: An ONNX file does not compute what the model does.
     """
-    for tower, file, output in (
-        (trained.query, schema.QUERY_TOWER_ONNX, "user_embedding"),
-        (trained.candidate, schema.CANDIDATE_TOWER_ONNX, "item_embedding"),
-    ):
-        names = tower.schema.column_names
-        _export(tower, names, output, Path(out_dir) / file, tower.variables)
+    export_query(trained.query, out_dir)
+    _export_tower(trained.candidate, "item_embedding", Path(out_dir) / schema.CANDIDATE_TOWER_ONNX)
+    if trained.clicks is not None:
+        ClickState.of(trained.clicks).save(Path(out_dir))
+
+
+def export_query(tower: mm.Encoder, out_dir: Path) -> None:
+    """Writes the query tower alone: `query_tower.onnx` and `savedmodels/query_tower`.
+
+    Raises:
+        RecsysError: The ONNX file does not compute what the model does.
+    """
+    _export_tower(tower, "user_embedding", Path(out_dir) / schema.QUERY_TOWER_ONNX)
+
+
+def _export_tower(tower: mm.Encoder, output: str, path: Path) -> None:
+    _export(tower, tower.schema.column_names, output, path, tower.variables)
 
 
 def export_ranker(trained: Ranker, out_dir: Path) -> None:

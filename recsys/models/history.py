@@ -26,18 +26,18 @@ class ClickHistory:
     Args:
         encoder: Gives an item's vector, from the inputs of the candidate tower.
         catalogue: All items.
-        examples: The clicks.
-        users: Number of user codes.
-        length: Newest clicks of a user that count, at most.
+        clicks: Each user's clicks that count, of `newest_clicks`.
+
+    Attributes:
+        encoder: As given.
+        clicks: As given.
     """
 
-    def __init__(
-        self, encoder: mm.Encoder, catalogue: Catalogue, examples: Examples, users: int, length: int
-    ) -> None:
+    def __init__(self, encoder: mm.Encoder, catalogue: Catalogue, clicks: tf.Tensor) -> None:
         self.encoder = encoder
+        self.clicks = clicks
         self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
         self._nothing = len(catalogue)
-        self._clicks = newest_clicks(examples, users, length, self._nothing)
 
     def embed(
         self, query: mm.Encoder, inputs: dict[str, tf.Tensor], own: tf.Tensor, training: bool = False
@@ -62,18 +62,23 @@ class ClickHistory:
             embedding = block(embedding, training=training)
         return embedding
 
+    def vectors(self) -> np.ndarray:
+        """What a click on each item says, float32 [n, 64]."""
+        found: np.ndarray = self.encoder(self._items).numpy()
+        return found
+
     def sums(self) -> np.ndarray:
         """What the clicks of each user say, float32 [users, 64]; 0 for a user without."""
         found = []
-        for at in range(0, len(self._clicks), _USERS_AT_ONCE):
-            user = tf.range(at, min(at + _USERS_AT_ONCE, len(self._clicks)), dtype=tf.int64)
+        for at in range(0, len(self.clicks), _USERS_AT_ONCE):
+            user = tf.range(at, min(at + _USERS_AT_ONCE, len(self.clicks)), dtype=tf.int64)
             clicks, vectors = self._look_up(user)
             found.append(_pool(vectors, clicks < self._nothing).numpy())
         return np.concatenate(found)
 
     def _look_up(self, user: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Clicked items of some users, int32 [B, length], and their vectors, float32 [B, length, 64]."""
-        clicks = tf.gather(self._clicks, user)
+        clicks = tf.gather(self.clicks, user)
         items, at = tf.unique(tf.reshape(clicks, [-1]))
         known = tf.minimum(items, self._nothing - 1)
         inputs = {name: tf.gather(column, known) for name, column in self._items.items()}

@@ -37,7 +37,7 @@ from recsys.models import blocks
 from recsys.models.columns import Features, columns
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.fit import History, Progress
-from recsys.models.history import ClickHistory
+from recsys.models.history import ClickHistory, newest_clicks
 from recsys.models.retrieval import RetrievalTrainer, embed
 from recsys.settings import RetrievalSettings, TrainingSettings, get_settings
 
@@ -49,10 +49,12 @@ class TwoTower:
     Attributes:
         model: Merlin's `RetrievalModelV2`.
         history: How each epoch went; see `recsys.models.fit.History`.
+        clicks: What the user embeddings were completed with; None where they are all free.
     """
 
     model: mm.RetrievalModelV2
     history: History = field(default_factory=list)
+    clicks: ClickHistory | None = None
 
     @property
     def query(self) -> mm.Encoder:
@@ -124,7 +126,7 @@ def train(
     model = build(workflows, settings.retrieval, settings.seed)
     clicks = _click_history(workflows, catalogue, kept, settings) if settings.retrieval.clicks else None
     trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
-    return TwoTower(model, trainer.run(held, progress))
+    return TwoTower(model, trainer.run(held, progress), clicks)
 
 
 def _click_history(
@@ -133,7 +135,8 @@ def _click_history(
     items = columns(workflows, (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES))
     users = cardinalities(workflows)["user_id"]
     encoder = mm.Encoder(_features(items, settings.seed + 200))
-    return ClickHistory(encoder, catalogue, clicks, users, settings.retrieval.clicks)
+    counted = newest_clicks(clicks, users, settings.retrieval.clicks, len(catalogue))
+    return ClickHistory(encoder, catalogue, counted)
 
 
 def _tower(inputs: Schema, hidden: int, dropout: float, seed: int) -> mm.Encoder:

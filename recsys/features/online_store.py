@@ -111,7 +111,31 @@ class UserFeatureReader:
         Raises:
             Unavailable: Valkey did not answer within the client's time limits.
         """
-        age, gender, top_category = self._hashes.read(np.asarray(user_ids, dtype=np.int64).reshape(-1))
+        return self._features(self._hashes.read(np.asarray(user_ids, dtype=np.int64).reshape(-1)))
+
+    def queue(self, pipe: Any, user_ids: NDArray[np.int64]) -> None:
+        """Appends one command a user to a pipeline, for who reads more of them in the same round trip.
+
+        Args:
+            pipe: A pipeline, not executed yet.
+            user_ids: int64 [B].
+        """
+        self._hashes.queue(pipe, user_ids)
+
+    def parse(self, answers: Sequence[Any]) -> UserFeatures:
+        """What the answers to `queue` say.
+
+        Args:
+            answers: Of B users; errors may stand among them.
+
+        Raises:
+            Unavailable: Valkey refused to answer.
+        """
+        return self._features(self._hashes.parse(answers))
+
+    @staticmethod
+    def _features(columns: list[NDArray[Any]]) -> UserFeatures:
+        age, gender, top_category = columns
         return UserFeatures(age, gender, top_category, found=~np.isnan(age))
 
 
@@ -177,23 +201,31 @@ class _Hashes:
 
     def read(self, ids: NDArray[np.int64]) -> list[NDArray[Any]]:
         """One array [B] a column; NaN or -1 where the value is missing or malformed."""
-        rows = self._fetch(ids) if len(ids) else []
+        return self.parse(self._fetch(ids) if len(ids) else [])
+
+    def parse(self, answers: Sequence[Any]) -> list[NDArray[Any]]:
+        """The columns, from one answer a row."""
+        rows = [row if isinstance(row, list) else self._refused(row) for row in answers]
         columns = []
         for position, dtype in enumerate(self._dtypes):
             number = self._float if dtype.kind == "f" else self._int
             columns.append(np.array([number(row[position]) for row in rows], dtype=dtype))
         return columns
 
-    def _fetch(self, ids: NDArray[np.int64]) -> list[Sequence[bytes | None]]:
+    def queue(self, pipe: Any, ids: NDArray[np.int64]) -> None:
+        """Appends one command a row to a pipeline."""
         raw = np.ascontiguousarray(ids, dtype="<i8").tobytes()
-        pipe = self._client.pipeline(transaction=False)
         for start in range(0, len(raw), 8):
             pipe.hmget(self._prefix + raw[start : start + 8] + self._suffix, self._fields)
+
+    def _fetch(self, ids: NDArray[np.int64]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        self.queue(pipe, ids)
         try:
-            rows = pipe.execute(raise_on_error=False)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
         except (redis.RedisError, OSError) as error:
             raise unavailable(error) from error
-        return [row if isinstance(row, list) else self._refused(row) for row in rows]
+        return answers
 
     def _refused(self, error: Exception) -> list[bytes | None]:
         """A key of another type is one malformed row; any other refusal is the server's."""

@@ -19,9 +19,8 @@ from recsys.online.clock import Clock, wall_ms
 from recsys.online.connection import Script, answering
 from recsys.online.events import Event
 from recsys.online.popularity import COUNT_LUA
-from recsys.online.recents import RECENT_ITEMS, RECENT_MS
-from recsys.schema import TOP_CATEGORY_WINDOW_S
-from recsys.settings import EventSettings, PopularitySettings
+from recsys.schema import RECENT_CLICKS, TOP_CATEGORY_WINDOW_S
+from recsys.settings import EventSettings, PopularitySettings, RecentsSettings
 
 _BUCKETS: Final = 1 << 14  # up to eight million ids a period stay in sets of the compact kind
 
@@ -55,7 +54,7 @@ _APPLY = Script(
 -- KEYS: ids applied last period and this one, tombstone, recent items, window, then four lists of popular
 -- items, the last one trending. ARGV: hash of the id, moment (ms), item, window member, window (s),
 -- recent (ms), most recent items, half-life and trending half-life (ms), size of a list, seconds to keep
--- ids and the user's keys.
+-- ids, the window and the recent items.
 local id, at_ms, item, member = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local at_s = math.floor(at_ms / 1000)
 if at_ms <= tonumber(redis.call('GET', KEYS[3]) or -1) then return 3 end
@@ -67,7 +66,7 @@ local function newest(key) return tonumber(redis.call('ZREVRANGE', key, 0, 0, 'W
 redis.call('ZADD', KEYS[4], 'GT', at_ms, item)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', newest(KEYS[4]) - ARGV[6])
 redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[7] - 1)
-redis.call('EXPIRE', KEYS[4], ARGV[12])
+redis.call('EXPIRE', KEYS[4], ARGV[13])
 
 redis.call('ZADD', KEYS[5], at_s, member)
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', '(' .. newest(KEYS[5]) - ARGV[5])
@@ -88,6 +87,7 @@ class Effects:
         events: How long ids are remembered.
         popularity: Half-lives and sizes.
         now_ms: Clock, milliseconds since 1970.
+        recents: How long recent items are kept.
     """
 
     def __init__(
@@ -96,11 +96,13 @@ class Effects:
         events: EventSettings,
         popularity: PopularitySettings,
         now_ms: Clock = wall_ms,
+        recents: RecentsSettings | None = None,
     ) -> None:
         self._client = client
         self._events = events
         self._popularity = popularity
         self._now_ms = now_ms
+        self._recent_s = (recents or RecentsSettings()).kept_s
 
     def apply(self, clicks: Sequence[Click]) -> list[Outcome]:
         """Apply events in their order, in one round trip.
@@ -145,11 +147,12 @@ class Effects:
             event.item_id,
             f"{click.category_l1}:{event.digest[0]}",
             WINDOW_KEPT_S,
-            RECENT_MS,
-            RECENT_ITEMS,
+            self._recent_s * 1000,
+            RECENT_CLICKS,
             settings.half_life_s * 1000,
             settings.trending_half_life_s * 1000,
             settings.size,
             2 * self._events.dedupe_s,
             WINDOW_KEPT_S,
+            self._recent_s,
         ]

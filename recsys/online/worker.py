@@ -73,7 +73,7 @@ class BehaviorWorker:
         self._now_ms = now_ms
         self._clock = clock
         self._categories = ItemCategories(client)
-        self._effects = Effects(client, settings.events, settings.popularity, now_ms)
+        self._effects = Effects(client, settings.events, settings.popularity, now_ms, settings.recents)
         self._seen = SeenFilter(client, settings.seen, now_ms)
         self._top_categories = TopCategories(client)
         self._history = BehaviorLog(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,17 @@ class Catalogue:
         """The shop's ids of item indexes; -1 where there is no item; int64, the same shape."""
         inside = self.holds(items)
         return np.where(inside, self.item_ids[np.where(inside, items, 0)], NO_ITEM)
+
+    def encode(self, ids: np.ndarray) -> np.ndarray:
+        """Item indexes of the shop's ids; -1 where the release has no such item; int64, the same shape."""
+        order = self._order
+        place = np.searchsorted(self.item_ids, ids, sorter=order)
+        found = order[np.minimum(place, len(order) - 1)]
+        return np.where(self.item_ids[found] == ids, found, NO_ITEM)
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.item_ids, kind="stable")
 
     def features(self, artefacts: Path) -> dict[str, np.ndarray]:
         """The raw columns of `schema.ITEM_RAW`, [n] each, as the release holds them.

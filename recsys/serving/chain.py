@@ -30,7 +30,7 @@ class Chain:
 
     def __init__(self, artefacts_dir: Path, settings: Settings, client: redis.Redis | None = None) -> None:
         self._settings = settings.serving
-        store = None if client is None else Store(client, settings.seen)
+        store = None if client is None else Store.of(client, settings)
         parameters = {name: str(getattr(settings.serving, name)) for name in FUSED_MODEL.parameters}
         self._stages = load_stages(artefacts_dir, parameters, store)
 

@@ -18,6 +18,7 @@ from recsys.schema import (
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
     ITEM_RAW,
+    RECENT_FEATURES,
     USER_FEATURES,
     USER_RAW,
 )
@@ -79,9 +80,9 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "feast_user_lookup",
-        "reads the user's features from Feast's online store",
-        inputs=_same("user_id"),
-        outputs=_same("age", "gender", "top_category", "user_flags"),
+        "reads the user's features from Feast's online store, and the newest clicks",
+        inputs=_same("user_id", "timestamp"),
+        outputs=_same("age", "gender", "top_category", *RECENT_FEATURES, "user_flags"),
         store=True,
     ),
     Model(
@@ -98,8 +99,12 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "query_tower",
-        "embeds the user in their context",
-        inputs={name: feature(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES)},
+        "embeds the user in their context, after their newest clicks",
+        inputs={
+            **{name: feature(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES)},
+            **_same(*RECENT_FEATURES),
+            "timestamp": "context_time",
+        },
         outputs=_same("user_embedding"),
     ),
     Model(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 
-from recsys.settings import SeenSettings, Settings
+from recsys.online.popularity import Popularity
+from recsys.settings import PopularitySettings, RecentsSettings, SeenSettings, Settings
 from recsys.valkey import connect
 
 
@@ -17,12 +18,25 @@ class Store:
     Attributes:
         client: Client with time limits.
         seen: How the seen filter was written.
+        recents: How long clicks are kept.
+        counts: How popularity was counted.
     """
 
     client: redis.Redis
     seen: SeenSettings
+    recents: RecentsSettings = field(default_factory=RecentsSettings)
+    counts: PopularitySettings = field(default_factory=PopularitySettings)
 
     @classmethod
     def open(cls, settings: Settings) -> Store:
         """The store that the settings name; it connects at its first call."""
-        return cls(connect(settings.valkey), settings.seen)
+        return cls.of(connect(settings.valkey), settings)
+
+    @classmethod
+    def of(cls, client: redis.Redis, settings: Settings) -> Store:
+        """The store behind a client that is there already."""
+        return cls(client, settings.seen, settings.recents, settings.popularity)
+
+    def popularity(self) -> Popularity:
+        """What is popular today."""
+        return Popularity(self.client, self.counts)

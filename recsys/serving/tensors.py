@@ -12,6 +12,9 @@ from recsys.schema import (
     EMBEDDING_DIM,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
+    NO_ITEM,
+    RECENT_CLICKS,
+    RECENT_FEATURES,
     UNKNOWN,
     USER_FEATURES,
 )
@@ -94,6 +97,7 @@ _ITEM = (
     Tensor("category_l1", INT64, (RANKED,)),
     Tensor("category_l2", INT64, (RANKED,)),
     Tensor("item_gender", INT64, (RANKED,)),
+    *(Tensor(name, dtype, (RECENT_CLICKS,)) for name, dtype in RECENT_FEATURES.items()),
     Tensor("item_flags", INT32),
     *(Tensor(name, FP32, (RANKED, EMBEDDING_DIM)) for name in EMBEDDING_FEATURES),
 )

@@ -6,8 +6,9 @@ from recsys.online import effects as module
 from recsys.online import keys
 from recsys.online.effects import Click, Effects, Outcome
 from recsys.online.events import Event
-from recsys.online.recents import RECENT_ITEMS, Recents
-from recsys.settings import EventSettings, PopularitySettings
+from recsys.online.recents import Recents
+from recsys.schema import RECENT_CLICKS
+from recsys.settings import EventSettings, PopularitySettings, RecentsSettings
 
 from .conftest import Clock
 
@@ -58,14 +59,17 @@ def test_an_id_takes_eight_bytes(valkey: redis.Redis, clock: Clock, monkeypatch)
     assert valkey.memory_usage(key) < 500 * 8 + 1024
 
 
-def test_recents_are_newest_first_bounded_and_of_one_day(valkey: redis.Redis, clock: Clock) -> None:
-    made, recents = effects(valkey, clock), Recents(valkey, clock)
+def test_recents_are_newest_first_bounded_and_kept_for_a_time(valkey: redis.Redis, clock: Clock) -> None:
+    kept = RecentsSettings(kept_s=24 * 3600)
+    made = Effects(valkey, EventSettings(), PopularitySettings(), clock, kept)
+    recents = Recents(valkey, clock, kept)
     made.apply([click("a", 1, clock() - 25 * HOUR_MS), click("b", 2, clock() - HOUR_MS)])
     made.apply([click("c", 3, clock()), click("d", 2, clock() - 2 * HOUR_MS)])
     assert recents.of(1).tolist() == [3, 2]
-    made.apply([click(f"m{number}", number, clock() + number) for number in range(RECENT_ITEMS + 50)])
-    assert recents.of(1).tolist() == list(range(RECENT_ITEMS + 49, 49, -1))
-    assert valkey.zcard(keys.recent(1)) == RECENT_ITEMS
+    made.apply([click(f"m{number}", number, clock() + number) for number in range(RECENT_CLICKS + 50)])
+    assert recents.of(1).tolist() == list(range(RECENT_CLICKS + 49, 49, -1))
+    assert recents.of(1, 3).tolist() == [RECENT_CLICKS + 49, RECENT_CLICKS + 48, RECENT_CLICKS + 47]
+    assert valkey.zcard(keys.recent(1)) == RECENT_CLICKS
     clock.forward(25 * 3600)
     assert recents.of(1).tolist() == []
     assert recents.of(2).tolist() == []
@@ -82,6 +86,7 @@ def test_events_before_a_tombstone_have_no_effect(valkey: redis.Redis, clock: Cl
 
 def test_keys_of_a_user_who_stays_away_expire(valkey: redis.Redis, clock: Clock) -> None:
     effects(valkey, clock).apply([click("a", 1, clock())])
-    assert 0 < valkey.ttl(keys.recent(1)) <= module.WINDOW_KEPT_S
+    kept_s = RecentsSettings().kept_s
+    assert module.WINDOW_KEPT_S < valkey.ttl(keys.recent(1)) <= kept_s
     assert 0 < valkey.ttl(keys.window(1)) <= module.WINDOW_KEPT_S
     assert all(valkey.ttl(key) > 0 for key in valkey.keys("applied:*"))

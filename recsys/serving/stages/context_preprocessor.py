@@ -6,15 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from recsys.schema import DEVICES, UNKNOWN
+from recsys.serving.moments import is_moment
 from recsys.serving.stage import Arrays
-
-# The end of the year 9999: beyond it lie mistakes, such as milliseconds for seconds.
-_LATEST: Final = 253_402_300_799
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ class ContextPreprocessor:
         """
         device = inputs["device_type"].astype(np.int64)
         moment = inputs["timestamp"].astype(np.int64)
+        moment[~is_moment(moment)] = int(self.clock())
         device[~np.isin(device, list(DEVICES.values()))] = UNKNOWN
-        moment[(moment <= 0) | (moment > _LATEST)] = int(self.clock())
         return {"context_device": device, "context_time": moment}
 
 

@@ -1,4 +1,4 @@
-"""Embeds users, in their context, with the query tower."""
+"""Embeds users, in their context and after their newest clicks, with the query tower."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.schema import CONTEXT_FEATURES, EMBEDDING_DIM, QUERY_TOWER_ONNX, USER_FEATURES
+from recsys.schema import CONTEXT_FEATURES, EMBEDDING_DIM, QUERY_TOWER_ONNX, RECENT_FEATURES, USER_FEATURES
 from recsys.serving.onnx_model import OnnxModel
 from recsys.serving.stage import Arrays
 
@@ -30,8 +30,8 @@ class QueryTower:
         """Embed.
 
         Args:
-            inputs: Each of `schema.USER_FEATURES` and `CONTEXT_FEATURES`, [B, 1]; a tower reads those that
-                it was trained on.
+            inputs: Each of `schema.USER_FEATURES` and `CONTEXT_FEATURES`, [B, 1]; of `RECENT_FEATURES`,
+                [B, 50]; and timestamp int64 [B, 1], unix seconds. A tower reads those that it was trained on.
 
         Returns:
             user_embedding float32 [B, 64]; NaN if the model failed, which retrieval answers with popular
@@ -52,5 +52,5 @@ def load(artefacts: Path, parameters: Mapping[str, str]) -> QueryTower:
         BadData: The file is missing, damaged, or wants inputs that serving does not have.
     """
     del parameters
-    known = (*USER_FEATURES, *CONTEXT_FEATURES)
+    known = (*USER_FEATURES, *CONTEXT_FEATURES, *RECENT_FEATURES, "timestamp")
     return QueryTower(OnnxModel(artefacts / QUERY_TOWER_ONNX, "user_embedding", known))

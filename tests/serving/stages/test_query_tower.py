@@ -14,6 +14,8 @@ from recsys.serving.stages.query_tower import load
 
 PORTS = schema.USER_FEATURES | schema.CONTEXT_FEATURES
 INPUTS = {name: np.full((2, 1), 3).astype(dtype) for name, dtype in PORTS.items()}
+RECENTS = {name: np.zeros((2, schema.RECENT_CLICKS), dtype) for name, dtype in schema.RECENT_FEATURES.items()}
+INPUTS |= RECENTS | {"timestamp": np.full((2, 1), 1_754_000_000)}
 
 
 def test_an_embedding_for_each_user(release: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from recsys.errors import BadUse
 from recsys.serving.graph import ENSEMBLE, steps
@@ -30,8 +32,9 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
     shutil.rmtree(staging, ignore_errors=True)
     for name, text in repository_files(settings, str(releases.resolve()), number).items():
         path = staging / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
+        if path.suffix == ".py":
+            _compile(path)
     shutil.rmtree(models_dir, ignore_errors=True)
     staging.replace(models_dir)
 
@@ -59,7 +62,9 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
     for model in steps(settings.variant):
         folder = models_dir / model.name
         for number in numbers:
-            _write(folder / str(number) / "model.py", wanted[f"{model.name}/{numbers[0]}/model.py"])
+            path = folder / str(number) / "model.py"
+            if _write(path, wanted[f"{model.name}/{numbers[0]}/model.py"]):
+                _compile(path)
         _write(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
 
 
@@ -94,9 +99,25 @@ def _must_exist(releases: Path, number: int) -> None:
         raise BadUse(f"release {number}", f"not in {releases}", "Name one that `recsys release list` shows")
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file in one step: Triton may be reading it."""
+def _write(path: Path, text: str) -> bool:
+    """Replace a file in one step, since Triton may be reading it; whether that was needed.
+
+    A file that says this already is not touched: Triton goes by the times of a version's files, and loads
+    a version anew whose files are newer than what it has loaded.
+    """
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.tmp")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
+    return True
+
+
+def _compile(path: Path) -> None:
+    """Write the bytecode beside a model's file before Triton sees it.
+
+    The backend's Python would write it when it loads the model, whatever PYTHONDONTWRITEBYTECODE says, so
+    that the version looked changed ever after, and the next load of the ensemble loaded all fourteen anew.
+    """
+    py_compile.compile(str(path), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)

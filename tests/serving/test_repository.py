@@ -106,3 +106,18 @@ def test_releases_that_are_not_there_are_refused(models: Path, releases: Path) -
     with pytest.raises(BadUse, match="none is named"):
         repository.set_versions(models, releases, [], SETTINGS)
     assert versions(models, "query_tower") == ["3"]
+
+
+def test_what_is_served_already_is_not_touched(models: Path, releases: Path) -> None:
+    """Triton loads a version anew whose files are newer than what it has loaded."""
+
+    def times() -> dict[Path, int]:
+        served = [path for path in models.rglob("*") if "3" in path.parts]
+        return {path: path.stat().st_mtime_ns for path in served}
+
+    before = times()
+    assert any(path.suffix == ".pyc" for path in before)  # else the backend writes it, a change too
+    repository.set_versions(models, releases, [3, 4], SETTINGS)
+    repository.set_versions(models, releases, [3, 4], SETTINGS)
+    repository.pin_ensemble(models, 3, SETTINGS)
+    assert times() == before

@@ -164,6 +164,9 @@ class GatewaySettings(BaseModel):
     deadline_s: float = Field(0.45, gt=0, description="longest an answer may take; callers may ask for less")
     max_calls: int = Field(32, ge=1, description="calls to Triton under way; beyond it fallbacks answer")
     reserve_s: float = Field(0.15, gt=0, description="part of the deadline that is kept for a fallback")
+    batch_size: int = Field(32, ge=1, le=64, description="users in one call to Triton at most")
+    batch_wait_s: float = Field(0.001, ge=0, le=0.1, description="wait for company while others are asked")
+    batch_lanes: int = Field(2, ge=1, description="calls at once; beyond it users gather until one ends")
     max_body_bytes: int = Field(262_144, ge=1_024)
     rate_per_s: float = Field(500.0, gt=0, description="requests a second and key")
     burst: int = Field(1_000, ge=1, description="requests of a key at once")
@@ -217,12 +220,30 @@ class EncoderSettings(BaseModel):
 
 
 class GateSettings(BaseModel):
-    """What a release must reach before it may be served; see `recsys.release.gate`."""
+    """What a release must reach before it may be served; see `recsys.release.gate`.
+
+    A limit holds for the whole interval of a value. `kept_*` are shares of what the parent reaches.
+    """
 
     retrieval_hit: float = Field(0.3, ge=0, le=1, description="least retrieval hit@300")
     ranker_auc: float = Field(0.55, ge=0, le=1, description="least AUC of the ranker")
     over_popularity: float = Field(0.9, ge=0, description="least chain hit@10, as a share of popularity's")
-    over_retrieval: float = Field(0.9, ge=0, description="least chain NDCG@10, as a share of retrieval's")
+    over_retrieval: float = Field(0.99, ge=0, description="least chain NDCG@10, as a share of retrieval's")
+    coverage: float = Field(0.01, ge=0, le=1, description="least share of the items in anyone's first ten")
+    alive: float = Field(0.2, ge=0, le=1, description="least share of the items that retrieval ever finds")
+    calibration_error: float = Field(0.3, ge=0, le=1, description="greatest ECE of the ranker")
+    parity: float = Field(1e-3, ge=0, description="greatest distance of an export from the trained model")
+    kept_retrieval: float = Field(0.98, ge=0, description="retrieval hit@300")
+    kept_chain: float = Field(0.98, ge=0, description="chain NDCG@10")
+    kept_auc: float = Field(0.98, ge=0, description="AUC of the ranker")
+    kept_coverage: float = Field(0.8, ge=0, description="coverage@10 of the chain")
+    kept_alive: float = Field(0.9, ge=0, description="share of the items that retrieval finds")
+    calibration_loss: float = Field(0.02, ge=-1, le=1, description="greatest ECE above the parent's")
+    latency: float = Field(1.15, gt=0, description="greatest time of a request's models, of the parent's")
+    rounds: int = Field(60, ge=3, description="rounds in which a release and its parent take turns")
+    resamples: int = Field(1_000, ge=50, description="draws of an interval")
+    confidence: float = Field(0.95, gt=0, lt=1, description="share of the draws inside an interval")
+    seed: int = 0
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,6 @@
-"""The gateway's way to Triton: one user's question over asyncio gRPC, with a deadline and a breaker.
+"""The gateway's way to Triton: users' questions over asyncio gRPC, with deadlines and a breaker.
+
+Users who ask at about the same time share a call; see `recsys.online.batching`.
 
 A call that takes too long is left to itself and not cancelled: Triton crashes now and then when a call is
 cancelled that it is working on (triton-inference-server/server issues 7368 and 8034), and a gRPC deadline
@@ -8,25 +10,26 @@ them: what Triton cannot keep up with is answered from a fallback at once and do
 
 from __future__ import annotations
 
-import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from recsys.errors import Unavailable
+from recsys.errors import RecsysError, Unavailable
+from recsys.online.batching import Batcher, Limits
+from recsys.online.question import Question, columns
 from recsys.schema import NO_ITEM
 from recsys.serving.breaker import Breaker
 from recsys.serving.client import Recommendation
 from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
-from recsys.serving.tensors import TENSORS
 
 _TYPES: Final = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
 _ABANDONED_S: Final = 30.0  # when a call that was left to itself is cancelled after all: Triton is gone
+# Errors that say nothing about what was asked: asking each user of a batch alone would not help.
+_NOBODYS_FAULT: Final = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
 # gRPC waits up to two minutes between attempts to connect; a Triton that is back is to be met at once.
 _CHANNEL: Final = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -39,19 +42,8 @@ _CHANNEL: Final = [
 ]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the ensemble for one user.
-
-    Attributes:
-        user_id: The shop's user; -1 for an anonymous visitor.
-        device_type: A value of `schema.DEVICES`; None if it is not known.
-        timestamp: Unix seconds; None for now.
-    """
-
-    user_id: int
-    device_type: int | None = None
-    timestamp: int | None = None
+_Asked = tuple[Question, dict[str, str] | None]
+"""A question and the headers to be sent along."""
 
 
 class Ensemble:
@@ -59,14 +51,19 @@ class Ensemble:
 
     Args:
         grpc: `host:port` of Triton's gRPC service.
-        limit: Most calls under way.
+        limit: Most calls under way, those left to themselves among them.
         breaker: Guards Triton.
+        batching: How users are gathered into calls.
     """
 
-    def __init__(self, grpc: str, limit: int = 32, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self, grpc: str, limit: int = 32, breaker: Breaker | None = None, batching: Limits | None = None
+    ) -> None:
         self._grpc = grpc
+        self._name = f"Triton at {grpc}"
         self._limit = limit
-        self._under_way: set[asyncio.Future[Any]] = set()
+        self._batcher: Batcher[_Asked, Recommendation] = Batcher(self._ask, self._name, batching or Limits())
+        self._under_way = 0
         self._breaker = breaker or Breaker(failures=3, cooldown_s=0.25, longest_s=1.0)
         self._client = InferenceServerClient(grpc, channel_args=_CHANNEL)
         self._outputs = [InferRequestedOutput(name) for name in ENSEMBLE_OUTPUTS]
@@ -80,16 +77,16 @@ class Ensemble:
             question: Who is asked for.
             deadline: Moment of the monotonic clock, in seconds, at which the caller stops waiting. Triton is
                 told as the request's `timeout`, after which its queues may drop it.
-            headers: Sent along, for tracing.
+            headers: Sent along, for tracing; of callers who share a call, the first one's.
 
         Raises:
             Unavailable: Triton did not answer in time, refused, has too much to do, or is being left alone by
                 the breaker.
         """
-        if len(self._under_way) >= self._limit:
+        if self._under_way >= self._limit or self._batcher.is_full:
             # Not a failure of Triton's, so the breaker is not told.
-            raise Unavailable("Triton", f"{self._limit} calls are under way", "Add replicas")
-        return await self._breaker.call_async(self._ask, question, deadline, headers)
+            raise Unavailable("Triton", "too many wait for it already", "Add replicas")
+        return await self._breaker.call_async(self._batcher.ask, (question, headers), deadline)
 
     async def is_ready(self, timeout_s: float) -> bool:
         """Whether Triton serves the ensemble.
@@ -106,56 +103,48 @@ class Ensemble:
         """Close the connection."""
         await self._client.close()
 
-    async def _ask(
-        self, question: Question, deadline: float, headers: dict[str, str] | None
-    ) -> Recommendation:
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise Unavailable("Triton", "no time left to ask it", "Allow a longer deadline")
-        call = asyncio.ensure_future(
-            self._client.infer(
+    async def _ask(self, asked: Sequence[_Asked], deadline: float) -> list[Recommendation]:
+        """One call for all of them."""
+        self._under_way += 1
+        try:
+            answer = await self._client.infer(
                 ENSEMBLE,
-                _inputs(question),
+                _inputs([question for question, _ in asked]),
                 outputs=self._outputs,
                 client_timeout=_ABANDONED_S,
-                timeout=int(left_s * 1e6),
-                headers=headers,
+                timeout=max(1, int((deadline - time.monotonic()) * 1e6)),
+                headers=next((headers for _, headers in asked if headers), None),
             )
-        )
-        self._under_way.add(call)
-        call.add_done_callback(self._settle)
-        await asyncio.wait({call}, timeout=left_s)
-        if not call.done():
-            raise Unavailable(
-                f"Triton at {self._grpc}", f"no answer in {left_s:.3f} s", "See `recsys status`"
-            )
-        try:
-            answer = call.result()
         except InferenceServerException as error:
             cause = " ".join(str(error.message()).split()) or str(error.status())
-            raise Unavailable(f"Triton at {self._grpc}", cause, "See `recsys status`") from error
-        ids, scores, degraded = (answer.as_numpy(name)[0] for name in ENSEMBLE_OUTPUTS)
-        count = int((ids != NO_ITEM).sum())
-        release = int(answer.get_response().model_version or 0)
-        return Recommendation(ids[:count].tolist(), scores[:count].tolist(), int(degraded[0]), release)
-
-    def _settle(self, call: asyncio.Future[Any]) -> None:
-        self._under_way.discard(call)
-        if not call.cancelled():
-            call.exception()  # looked at, so that an answer nobody waits for any more is not reported as lost
+            if len(asked) > 1 and error.status() not in _NOBODYS_FAULT:
+                raise RecsysError(self._name, cause, "Ask for each user alone") from error
+            raise Unavailable(self._name, cause, "See `recsys status`") from error
+        finally:
+            self._under_way -= 1
+        return _answers(answer)
 
 
-def _inputs(question: Question) -> list[Any]:
-    given = {
-        "user_id": question.user_id,
-        "device_type": question.device_type,
-        "timestamp": question.timestamp,
-    }
+def _inputs(questions: Sequence[Question]) -> list[Any]:
+    """The ensemble's inputs: without what nobody gives; what some do not give is neutral for them."""
     ports = []
-    for name, value in given.items():
-        if value is not None:
-            column = np.array([[value]], dtype=TENSORS[name].dtype)
-            port = InferInput(name, column.shape, _TYPES[column.dtype.name])
-            port.set_data_from_numpy(column)
-            ports.append(port)
+    for name, column in columns(questions).items():
+        port = InferInput(name, column.shape, _TYPES[column.dtype.name])
+        port.set_data_from_numpy(column)
+        ports.append(port)
     return ports
+
+
+def _answers(answer: Any) -> list[Recommendation]:
+    """Each user's part of what Triton answered."""
+    ids, scores = answer.as_numpy("ordered_ids"), answer.as_numpy("ordered_scores")
+    degraded, sources = answer.as_numpy("degraded"), answer.as_numpy("ordered_sources")
+    release = int(answer.get_response().model_version or 0)
+    counts = (ids != NO_ITEM).sum(axis=1).tolist()
+    rows = zip(ids, scores, sources, degraded[:, 0].tolist(), counts, strict=True)
+    return [
+        Recommendation(
+            row_ids[:count].tolist(), row_scores[:count].tolist(), bits, release, row_sources[:count].tolist()
+        )
+        for row_ids, row_scores, row_sources, bits, count in rows
+    ]

@@ -9,42 +9,56 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from recsys.errors import Unavailable
+from recsys.online.batching import Limits
 from recsys.online.ensemble import Ensemble, Question
 from recsys.serving.breaker import Breaker
+
+DTYPES = {"INT64": np.int64, "INT32": np.int32}
+ALONE = Limits(size=1, lanes=100)
+NAMES = ("ordered_ids", "ordered_scores", "ordered_sources", "degraded")
+ANSWERS = (
+    ([7, 5, -1], [0.9, 0.5, 0.0], [1, 3, 0], [2]),
+    ([8, -1, -1], [0.8, 0.0, 0.0], [1, 0, 0], [0]),
+    ([-1] * 3, [0.0] * 3, [0] * 3, [1]),
+)
 
 
 class ScriptedTriton:
     """Stands in for the gRPC client; answers after a while, or fails."""
 
     def __init__(self) -> None:
-        self.wait_s, self.error, self.cancelled = 0.0, False, 0
+        self.wait_s, self.error, self.poison, self.cancelled = 0.0, "", None, 0
         self.asked: list[dict] = []
 
     async def infer(self, model: str, inputs: list, **options: object) -> SimpleNamespace:
-        self.asked.append({port.name(): port._get_tensor().shape for port in inputs} | options)
+        sent = {port.name(): port._get_tensor() for port in inputs}
+        columns = {
+            port.name(): np.frombuffer(port._get_content(), DTYPES[port.datatype()]).tolist()
+            for port in inputs
+        }
+        shapes = {name: tuple(tensor.shape) for name, tensor in sent.items()}
+        self.asked.append(shapes | options | {"columns": columns})
         try:
             await asyncio.sleep(self.wait_s)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        if self.error:
-            raise InferenceServerException("broken", status="StatusCode.INTERNAL")
-        tensors = {
-            "ordered_ids": np.array([[7, 5, -1]]),
-            "ordered_scores": np.array([[0.9, 0.5, 0.0]]),
-            "degraded": np.array([[2]]),
-        }
+        if self.error or self.poison in columns["user_id"]:
+            raise InferenceServerException("broken", status=self.error or "StatusCode.INTERNAL")
+        rows = np.arange(len(columns["user_id"])) % len(ANSWERS)
+        tensors = {name: np.array([ANSWERS[row][at] for row in rows]) for at, name in enumerate(NAMES)}
         return SimpleNamespace(
             as_numpy=tensors.__getitem__, get_response=lambda: SimpleNamespace(model_version="3")
         )
 
 
-def run(scenario, limit: int = 4, failures: int = 1000) -> ScriptedTriton:
+def run(scenario, limit: int = 4, failures: int = 1000, limits: Limits = ALONE) -> ScriptedTriton:
     """Run a coroutine of (ensemble, triton) in a loop of its own."""
     triton = ScriptedTriton()
 
     async def go() -> None:
-        ensemble = Ensemble("127.0.0.1:1", limit, Breaker(failures, cooldown_s=0.05))
+        breaker = Breaker(failures, cooldown_s=0.05)
+        ensemble = Ensemble("127.0.0.1:1", limit, breaker, limits)
         await ensemble._client.close()
         ensemble._client = triton
         await scenario(ensemble, triton)
@@ -83,21 +97,72 @@ def test_a_slow_call_is_left_to_itself_and_not_cancelled() -> None:
         with pytest.raises(Unavailable, match="no answer in"):
             await ask(ensemble, 0.02)
         assert time.monotonic() - began < 0.25
-        assert len(ensemble._under_way) == 1
+        assert ensemble._under_way == 1
         await asyncio.sleep(0.4)
-        assert len(ensemble._under_way) == 0
+        assert ensemble._under_way == 0
 
     assert run(scenario).cancelled == 0
 
 
-def test_more_than_the_limit_is_refused_at_once() -> None:
+def test_too_many_abandoned_calls_and_nobody_is_asked() -> None:
     async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
-        triton.wait_s = 0.2
+        triton.wait_s = 0.3
+        for _ in range(4):
+            with pytest.raises(Unavailable, match="no answer in"):
+                await ask(ensemble, 0.005)
+        with pytest.raises(Unavailable, match="too many wait"):
+            await ask(ensemble)
+        await asyncio.sleep(0.4)
+        assert (await ask(ensemble)).ids == [7, 5]
+
+    assert len(run(scenario, limit=4).asked) == 5
+
+
+def test_whoever_would_wait_for_a_second_turn_is_refused_at_once_and_triton_is_not_blamed() -> None:
+    async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
+        triton.wait_s = 0.1
         answers = await asyncio.gather(*(ask(ensemble) for _ in range(10)), return_exceptions=True)
         assert sum(isinstance(answer, Unavailable) for answer in answers) == 6
         assert (await ask(ensemble)).ids == [7, 5]
 
-    assert len(run(scenario, failures=1).asked) == 5
+    asked = run(scenario, failures=1, limits=Limits(size=2, lanes=1)).asked
+    assert [call["user_id"] for call in asked] == [(2, 1), (2, 1), (1, 1)]
+
+
+def test_users_of_one_call_get_their_own_part_of_the_answer() -> None:
+    async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
+        deadline = time.monotonic() + 5
+        some = [Question(3), Question(-1, 2), Question(5, None, 1_754_006_400)]
+        answers = await asyncio.gather(*(ensemble.recommend(each, deadline) for each in some))
+        assert [answer.ids for answer in answers] == [[7, 5], [8], []]
+        assert [answer.degraded for answer in answers] == [2, 0, 1]
+
+    (asked,) = run(scenario, limits=Limits()).asked
+    assert asked["columns"] == {
+        "user_id": [3, -1, 5],
+        "device_type": [-1, 2, -1],
+        "timestamp": [0, 0, 1_754_006_400],
+    }
+
+
+def test_one_users_error_is_no_other_users() -> None:
+    async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
+        triton.poison = 13
+        deadline = time.monotonic() + 5
+        asked = (ensemble.recommend(Question(user), deadline) for user in (11, 12, 13, 14))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(answer, Unavailable) for answer in answers] == [False, False, True, False]
+
+    assert len(run(scenario, limits=Limits()).asked) == 5
+
+
+def test_a_triton_that_is_away_is_not_asked_again_for_each() -> None:
+    async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
+        triton.error = "StatusCode.UNAVAILABLE"
+        answers = await asyncio.gather(*(ask(ensemble) for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(answer, Unavailable) for answer in answers)
+
+    assert len(run(scenario, limits=Limits()).asked) == 1
 
 
 def test_no_time_left_is_no_call() -> None:
@@ -110,12 +175,12 @@ def test_no_time_left_is_no_call() -> None:
 
 def test_after_failures_triton_is_left_alone_and_then_tried_again() -> None:
     async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
-        triton.error = True
+        triton.error = "StatusCode.INTERNAL"
         for _ in range(5):
             with pytest.raises(Unavailable):
                 await ask(ensemble)
         assert len(triton.asked) == 2
-        triton.error = False
+        triton.error = ""
         await asyncio.sleep(0.06)
         assert (await ask(ensemble)).ids == [7, 5]
         assert (await ask(ensemble)).ids == [7, 5]

@@ -112,6 +112,7 @@ class _Run:
         self.queues = Queues(plan.profile, most, plan.deadline_s, np.random.default_rng(services))
         self.autoscaler = Autoscaler(plan.hpa)
         self._samples: deque[tuple[float, float, float, int]] = deque()
+        self._ready: deque[tuple[float, int]] = deque()
         periods = int(np.ceil(plan.curve.length_s / _PERIOD_S))
         self._latency = Histogram(periods)
         names = ("rps", "ready", "wanted", "nodes", "queue_ms", "refused")
@@ -150,6 +151,7 @@ class _Run:
         else:
             self._lose(count, period)
         self._count(period, until, self.queues.advance(until))
+        self._ready.append((until, len(ready)))
         share = (until - now) / min(_PERIOD_S, curve.length_s - period * _PERIOD_S)
         self._minutes["rps"][period] += count / (until - now) * share
         self._minutes["ready"][period] += len(ready) * share
@@ -168,7 +170,7 @@ class _Run:
         self._minutes["refused"][period] += served.refused.sum()
         self._latency.add(period, served.latency)  # of a refused one the deadline: see Day
         waits = float(served.wait.sum())
-        self._samples.append((at, waits, float(served.latency.sum()), len(served.wait)))
+        self._samples.append((at, waits, float(served.work.sum()), len(served.wait)))
 
     def _sync(self, now: float) -> None:
         settings = self.plan.hpa
@@ -181,9 +183,16 @@ class _Run:
         self._minutes["queue_ms"][int(now // _PERIOD_S)] = queue_ms
         if now < settings.lag_s + settings.window_s:
             return  # no full window yet
-        in_flight = sum(sample[2] for sample in seen) / settings.window_s  # Little's law
         ready, wanted = len(self.fleet.ready), self.fleet.wanted
-        self.fleet.scale_to(self.autoscaler.decide(now, queue_ms, in_flight, ready, wanted), now)
+        busy = sum(sample[2] for sample in seen) / settings.window_s / self._slots(oldest, newest)
+        self.fleet.scale_to(self.autoscaler.decide(now, queue_ms, busy, ready, wanted), now)
+
+    def _slots(self, oldest: float, newest: float) -> float:
+        """Slots of the ready replicas, the mean of a metric's window; at least one replica's."""
+        while self._ready and self._ready[0][0] <= oldest:
+            self._ready.popleft()
+        seen = [count for at, count in self._ready if at <= newest]
+        return self.plan.profile.slots * max(float(np.mean(seen)) if seen else 1.0, 1.0)
 
     def _result(self) -> Day:
         p50, p95, p99 = (1e3 * self._latency.quantile_s(part) for part in (0.5, 0.95, 0.99))

@@ -42,7 +42,7 @@ class Hpa:
 
     Attributes:
         threshold_ms: Target of the mean queue time of a request, in milliseconds.
-        in_flight: Target of the mean requests in flight of a replica; 0 leaves this metric out.
+        busy: Target of the share of its time that a replica's slots serve; 0 leaves this metric out.
         min_replicas: Fewest replicas.
         max_replicas: Most replicas.
         sync_s: Period of the control loop, in seconds.
@@ -54,7 +54,7 @@ class Hpa:
     """
 
     threshold_ms: float = 10.0
-    in_flight: float = 16.0
+    busy: float = 0.7
     min_replicas: int = 2
     max_replicas: int = 8
     sync_s: float = 15.0
@@ -77,13 +77,13 @@ class Autoscaler:
         self._wishes: list[tuple[float, int]] = []
         self._changes: list[tuple[float, int]] = []
 
-    def decide(self, now_s: float, queue_ms: float, in_flight: float, ready: int, replicas: int) -> int:
+    def decide(self, now_s: float, queue_ms: float, busy: float, ready: int, replicas: int) -> int:
         """How many replicas there shall be from now on.
 
         Args:
             now_s: Time; rises from call to call.
             queue_ms: Mean queue time of a request (target type Value).
-            in_flight: Requests in flight over all replicas (target type AverageValue).
+            busy: Share of their time that the ready replicas' slots serve, 0..1 (target type Value).
             ready: Replicas that answer.
             replicas: Replicas that were asked for.
 
@@ -92,9 +92,8 @@ class Autoscaler:
         """
         settings = self.settings
         wish = self._wish(queue_ms / settings.threshold_ms, ready, replicas)
-        if settings.in_flight:
-            ratio = in_flight / settings.in_flight / replicas
-            wish = max(wish, self._wish(ratio, replicas, replicas))
+        if settings.busy:
+            wish = max(wish, self._wish(busy / settings.busy, ready, replicas))
         wish = min(max(wish, settings.min_replicas), settings.max_replicas)
         wanted = self._limited(now_s, self._stable(now_s, wish, replicas), replicas)
         wanted = min(max(wanted, settings.min_replicas), settings.max_replicas)

@@ -19,12 +19,14 @@ class Served:
         arrival: When they came.
         wait: How long they waited for a slot; the patience where they were refused.
         latency: From arrival to answer; the patience where they were refused.
+        work: How long each kept a slot busy, a batch's time shared among its requests; 0 where refused.
         refused: bool, left without an answer since they would have waited longer than the patience.
     """
 
     arrival: np.ndarray
     wait: np.ndarray
     latency: np.ndarray
+    work: np.ndarray
     refused: np.ndarray
 
 
@@ -88,6 +90,7 @@ class Queues:
         arrival, service = self._arrival[order], self._service[order]
         bounds = np.searchsorted(self._replica[order], np.arange(len(self._free_at) + 1))
         begin, end = np.full(len(order), np.nan), np.full(len(order), np.nan)
+        work = np.zeros(len(order))
         _kernel()(
             arrival,
             service,
@@ -99,6 +102,7 @@ class Queues:
             self.profile.batch_fixed_share,
             begin,
             end,
+            work,
         )
         left = ~np.isnan(begin)
         refused = left & np.isnan(end)
@@ -107,7 +111,7 @@ class Queues:
         kept = np.empty(len(order), bool)
         kept[order] = ~left
         self._keep(kept)
-        return Served(arrival[left], wait[left], latency[left], refused[left])
+        return Served(arrival[left], wait[left], latency[left], work[left], refused[left])
 
     def _keep(self, kept: np.ndarray) -> None:
         self._arrival, self._service = self._arrival[kept], self._service[kept]
@@ -133,6 +137,7 @@ def _serve(  # noqa: PLR0917 (compiled: keywords would cost)
     fixed_share: float,
     begin: np.ndarray,
     end: np.ndarray,
+    kept_busy: np.ndarray,
 ) -> None:
     """Walk every replica's requests in order; write when each begins and ends.
 
@@ -156,4 +161,5 @@ def _serve(  # noqa: PLR0917 (compiled: keywords would cost)
             free_at[replica, slot] = at + work
             begin[first:last] = at
             end[first:last] = at + work
+            kept_busy[first:last] = work / (last - first)
             first = last

@@ -34,10 +34,12 @@ def capacity(
     threshold: Annotated[
         float, typer.Option(min=0.01, help="Target of the mean queue time, in ms.", rich_help_panel=_HPA)
     ] = 10.0,
-    in_flight: Annotated[
+    busy: Annotated[
         float,
-        typer.Option(min=0, help="Target of requests in flight a replica; 0: none.", rich_help_panel=_HPA),
-    ] = 16.0,
+        typer.Option(
+            min=0, max=100, help="Target of a replica's busy time, in percent; 0: none.", rich_help_panel=_HPA
+        ),
+    ] = 70.0,
     min_replicas: Annotated[int, typer.Option(min=1, rich_help_panel=_HPA)] = 2,
     max_replicas: Annotated[int, typer.Option(min=1, max=1_000, rich_help_panel=_HPA)] = 8,
     lag: Annotated[
@@ -104,7 +106,7 @@ def capacity(
     plan = Plan(
         measured,
         _curve(curve, peak),
-        Hpa(threshold, in_flight, min_replicas, max_replicas, lag_s=lag),
+        Hpa(threshold, busy / 100, min_replicas, max_replicas, lag_s=lag),
         Nodes(replicas_per_node, headroom, node_start, image_pull, model_ready, drain),
         get_settings().gateway.deadline_s,
         seed,

@@ -137,7 +137,7 @@ def _document(day: Day, price: Price | None) -> dict[str, Any]:
         "profile": day.plan.profile.source,
         "replica_rps": day.plan.profile.capacity_rps,
         "threshold_ms": hpa.threshold_ms,
-        "in_flight": hpa.in_flight,
+        "busy": hpa.busy,
         "headroom": nodes.headroom,
         "assumed": {
             "metric_lag_s": hpa.lag_s,

@@ -60,10 +60,23 @@ def plan_triton(context: Context) -> Launch:
 
 
 def plan_worker(context: Context) -> Launch:
-    """The behaviour worker on this home's Valkey."""
-    url = context.endpoints["valkey"]["url"]
-    variables = {"RECSYS_HOME": str(context.settings.home), "RECSYS_VALKEY__URL": url}
-    return Launch([sys.executable, "-m", "recsys.online.worker"], {"valkey": url}, variables)
+    """The behaviour worker on this home's Valkey.
+
+    Raises:
+        RecsysError: The port of its metrics is taken.
+    """
+    url, worker = context.endpoints["valkey"]["url"], context.settings.worker
+    wanted = worker.metrics_port
+    if wanted == 0 and "metrics" in context.previous:
+        wanted = _free_or_any(_port(context.previous["metrics"]))
+    port = choose_port(wanted, "the worker", "RECSYS_WORKER__METRICS_PORT", worker.metrics_host)
+    variables = {
+        "RECSYS_HOME": str(context.settings.home),
+        "RECSYS_VALKEY__URL": url,
+        "RECSYS_WORKER__METRICS_PORT": str(port),
+    }
+    found = {"valkey": url, "metrics": f"{worker.metrics_host}:{port}"}
+    return Launch([sys.executable, "-m", "recsys.online.worker"], found, variables)
 
 
 def plan_gateway(context: Context) -> Launch:

@@ -21,6 +21,7 @@ from recsys.online.event_log import EventLog
 from recsys.online.logs import set_up_logging
 from recsys.online.stream_log import StreamLog
 from recsys.online.worker import BehaviorWorker
+from recsys.online.worker_metrics import serve
 from recsys.settings import Settings, get_settings
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     wait_s = _BACKOFF_S[0]
     opened = False
     heart = _Heart(client, name, worker)
+    _measure(settings, worker)
     while not stop.is_set():
         try:
             if not opened:
@@ -97,6 +99,14 @@ def is_alive(client: redis.Redis) -> bool:
         redis.RedisError: Valkey did not answer.
     """
     return next(client.scan_iter(keys.worker("*"), count=1_000), None) is not None
+
+
+def _measure(settings: Settings, worker: BehaviorWorker) -> None:
+    try:
+        _log.info("metrics on port %d", serve(settings, worker.counts))
+    except OSError as error:
+        # Events matter more than numbers about them.
+        _log.warning("no metrics: port %d cannot be opened (%s)", settings.worker.metrics_port, error)
 
 
 class _Heart:

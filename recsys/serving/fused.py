@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys.serving.graph import ENSEMBLE_OUTPUTS, Model
+from recsys.serving.measurements import Measurement
 from recsys.serving.stage import Arrays, Stage, close_stages, load_stages, run_stage
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class FusedEnsemble:
         for model, stage in self.stages:
             tensors |= run_stage(model, stage, tensors)
         return {name: tensors[name] for name in ENSEMBLE_OUTPUTS}
+
+    def measurements(self) -> list[Measurement]:
+        """What those of the stages measure that measure something, for Triton's `/metrics`."""
+        measured = [stage for _, stage in self.stages if hasattr(stage, "measurements")]
+        return [each for stage in measured for each in stage.measurements()]
 
     def close(self) -> None:
         """Stop what the stages run in the background."""

@@ -45,6 +45,12 @@ class ItemCache:
         columns: The release's own values, [n] each, used until Feast's are there and where it has none.
         reader: Feast's online store; None to serve the release's values for ever.
         clock: Monotonic seconds.
+        wall: Unix seconds.
+
+    Attributes:
+        values: The newest picture.
+        refreshes: How often Feast was `read` and how often that `failed`.
+        read_at: When Feast was read last, Unix seconds; 0: never.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class ItemCache:
         columns: dict[str, np.ndarray],
         reader: ItemFeatureReader | None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._release = columns
         self._reader = reader
@@ -59,7 +66,10 @@ class ItemCache:
         self._read_at = -np.inf
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._wall = wall
         self.values = ItemValues(columns, np.zeros(len(columns["item_id"]), bool))
+        self.refreshes = {"read": 0, "failed": 0}
+        self.read_at = 0.0
 
     def start(self, every_s: float) -> None:
         """Read once now, then in a thread until `close`.
@@ -93,6 +103,7 @@ class ItemCache:
         try:
             found = self._reader.read(self._release["item_id"])
         except Unavailable as error:
+            self.refreshes["failed"] += 1
             self._mark_if_stale(every_s, error)
             return False
         columns = dict(self._release)
@@ -100,7 +111,8 @@ class ItemCache:
             own = self._release[name]
             columns[name] = np.where(found.found, getattr(found, name), own).astype(own.dtype, copy=False)
         self.values = ItemValues(columns, found.found)
-        self._read_at = self._clock()
+        self._read_at, self.read_at = self._clock(), self._wall()
+        self.refreshes["read"] += 1
         return True
 
     def _mark_if_stale(self, every_s: float, error: Unavailable) -> None:

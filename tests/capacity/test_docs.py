@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -23,20 +22,6 @@ def _blocks(language: str) -> list[str]:
 def test_the_profile_by_hand_is_one() -> None:
     (block,) = _blocks("json")
     assert ServiceProfile.model_validate_json(block).capacity_rps == pytest.approx(120, rel=0.02)
-
-
-def test_placeholders_are_valid_and_ask_for_what_a_replica_asks_for() -> None:
-    priority, deployment = yaml.safe_load_all(_blocks("yaml")[0])
-    for one in (priority, deployment):
-        kubernetes_validate.validate(one, "1.31", strict=True)
-    assert priority["value"] < 0
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    triton = yaml.safe_load((ROOT / "helm/recsys/values.yaml").read_text())["triton"]
-    asked = container["resources"]["requests"]
-    assert {name: asked[name] for name in ("cpu", "memory")} == {
-        name: triton["resources"]["requests"][name] for name in ("cpu", "memory")
-    }
-    assert asked["nvidia.com/gpu"] == triton["gpus"]
 
 
 def test_empty_nodes_go_as_karpenter_is_told() -> None:

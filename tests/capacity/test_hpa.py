@@ -11,7 +11,7 @@ from recsys.capacity.hpa import Autoscaler, Hpa, Policy, Rules
 FREE = Rules(0.0, (Policy("Percent", 10_000, 15.0),))
 OPEN = Hpa(
     100.0,
-    in_flight=0.0,
+    busy=0.0,
     min_replicas=1,
     max_replicas=1_000,
     up=FREE,
@@ -41,15 +41,15 @@ def test_replicas_that_are_not_ready_do_not_count_for_a_value() -> None:
 
 
 def test_the_larger_of_two_metrics_counts() -> None:
-    both = Hpa(100.0, in_flight=4.0, min_replicas=1, max_replicas=50, up=FREE)
-    assert Autoscaler(both).decide(0.0, 120.0, 40.0, 5, 5) == 10  # 40 in flight at 4 each
-    assert Autoscaler(both).decide(0.0, 300.0, 20.0, 5, 5) == 15
+    both = Hpa(100.0, busy=0.4, min_replicas=1, max_replicas=50, up=FREE)
+    assert Autoscaler(both).decide(0.0, 120.0, 0.8, 5, 5) == 10  # twice as busy as they shall be
+    assert Autoscaler(both).decide(0.0, 300.0, 0.4, 5, 5) == 15
 
 
 def test_percent_leaves_whole_pods() -> None:
     """The documentation's example: of 80 and of 72 pods 8 go a minute; of 40 or fewer, 4."""
     down = Rules(0.0, (Policy("Pods", 4, 60.0), Policy("Percent", 10, 60.0)))
-    scaler = Autoscaler(Hpa(100.0, in_flight=0.0, min_replicas=10, max_replicas=100, down=down))
+    scaler = Autoscaler(Hpa(100.0, busy=0.0, min_replicas=10, max_replicas=100, down=down))
     replicas, seen = 80, []
     for minute in range(12):
         replicas = scaler.decide(minute * 60.0, 0.0, 0.0, replicas, replicas)
@@ -61,7 +61,7 @@ def test_percent_leaves_whole_pods() -> None:
 
 def test_up_at_most_doubles_in_a_period() -> None:
     up = Rules(0.0, (Policy("Percent", 100, 15.0), Policy("Pods", 4, 15.0)))
-    scaler = Autoscaler(Hpa(1.0, in_flight=0.0, min_replicas=1, max_replicas=100, up=up))
+    scaler = Autoscaler(Hpa(1.0, busy=0.0, min_replicas=1, max_replicas=100, up=up))
     replicas, seen = 1, []
     for step in range(4):
         replicas = scaler.decide(step * 15.0, 1_000.0, 0.0, replicas, replicas)
@@ -71,21 +71,21 @@ def test_up_at_most_doubles_in_a_period() -> None:
 
 def test_scale_down_waits_for_the_whole_window() -> None:
     down = Rules(300.0, (Policy("Percent", 100, 15.0),))
-    scaler = Autoscaler(Hpa(100.0, in_flight=0.0, min_replicas=1, max_replicas=20, up=FREE, down=down))
+    scaler = Autoscaler(Hpa(100.0, busy=0.0, min_replicas=1, max_replicas=20, up=FREE, down=down))
     assert scaler.decide(0.0, 200.0, 0.0, 5, 5) == 10
     changed = next(at for at in range(15, 600, 15) if scaler.decide(float(at), 0.0, 0.0, 10, 10) < 10)
     assert changed == 300
 
 
 def test_bounds() -> None:
-    scaler = Autoscaler(Hpa(1.0, in_flight=0.0, min_replicas=2, max_replicas=6, up=FREE))
+    scaler = Autoscaler(Hpa(1.0, busy=0.0, min_replicas=2, max_replicas=6, up=FREE))
     assert scaler.decide(0.0, 1e6, 0.0, 3, 3) == 6
 
 
 def test_defaults_are_the_charts() -> None:
     values = yaml.safe_load((Path(__file__).parents[2] / "helm/recsys/values.yaml").read_text())["triton"]
     chart, ours = values["autoscaling"], Hpa()
-    assert (ours.threshold_ms, ours.in_flight) == (chart["queueMilliseconds"], chart["inFlightPerReplica"])
+    assert (ours.threshold_ms, 100 * ours.busy) == (chart["queueMilliseconds"], chart["busyPercent"])
     assert (ours.min_replicas, ours.max_replicas) == (chart["minReplicas"], chart["maxReplicas"])
     for rules, said in ((ours.up, chart["scaleUp"]), (ours.down, chart["scaleDown"])):
         assert rules.stabilization_s == said["stabilizationSeconds"]

@@ -36,9 +36,13 @@ KINDS = {
     "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"},
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingresses": "Ingress"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
+    "scheduling.k8s.io/v1": {"priorityclasses": "PriorityClass"},
     "monitoring.coreos.com/v1": {"servicemonitors": "ServiceMonitor", "prometheusrules": "PrometheusRule"},
 }
-"""Resources by API version and plural; all of them live in a namespace."""
+"""Resources by API version and plural."""
+
+_OF_THE_CLUSTER = {"PriorityClass"}
+"""Kinds that live in no namespace."""
 
 _CUSTOM = "monitoring.coreos.com/v1"
 _FAST = {
@@ -94,8 +98,12 @@ class ApiServer:
         app.router.add_get("/openapi/v3", self._documents)
         app.router.add_get("/openapi/v3/apis/{group}/{version}", self._document)
         app.router.add_get("/openapi/v3/api/{version}", self._document)
-        for base in ("/api/{version}", "/apis/{group}/{version}"):
-            place = f"{base}/namespaces/{{namespace}}/{{plural}}"
+        in_namespace = "namespaces/{namespace}/{plural}"
+        for place in (
+            f"/api/{{version}}/{in_namespace}",
+            f"/apis/{{group}}/{{version}}/{in_namespace}",
+            "/apis/{group}/{version}/{plural}",
+        ):
             app.router.add_get(place, self._list)
             app.router.add_post(place, self._create)
             app.router.add_get(f"{place}/{{name}}", self._get)
@@ -128,7 +136,13 @@ class ApiServer:
             return _status(404, "NotFound", "no such API version")
         verbs = ["create", "delete", "get", "list", "patch", "update"]
         resources = [
-            {"name": plural, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": verbs}
+            {
+                "name": plural,
+                "singularName": kind.lower(),
+                "namespaced": kind not in _OF_THE_CLUSTER,
+                "kind": kind,
+                "verbs": verbs,
+            }
             for plural, kind in known.items()
         ]
         if _api_version(request) == "v1":
@@ -145,7 +159,7 @@ class ApiServer:
         """Says of each kind that the server validates fields itself, so that Helm leaves it to the server."""
         group, _, version = _api_version(request).rpartition("/")
         operations = {
-            f"/{_path(_api_version(request))}/namespaces/{{namespace}}/{plural}/{{name}}": {
+            f"/{_path(_api_version(request))}/{_place(kind)}{plural}/{{name}}": {
                 "patch": {
                     "parameters": [{"name": "fieldValidation", "in": "query"}],
                     "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
@@ -213,7 +227,9 @@ class ApiServer:
             self.refusals.append(f"{kind} {name}: {reason}")
             return _status(422, "Invalid", f"{kind} {name}: {reason}")
         stored = copy.deepcopy(sent)
-        stored["metadata"] |= {"namespace": request.match_info["namespace"], "uid": f"{kind}-{name}"}
+        stored["metadata"] |= {"uid": f"{kind}-{name}"}
+        if kind not in _OF_THE_CLUSTER:
+            stored["metadata"]["namespace"] = request.match_info["namespace"]
         stored["metadata"]["resourceVersion"] = str(len(self.writes) + 1)
         self.objects[kind, name] = stored
         self.writes.append((request.method, kind, name))
@@ -237,7 +253,7 @@ class ApiServer:
 
     def _kind(self, request: web.Request) -> str:
         kind = KINDS.get(_api_version(request), {}).get(request.match_info["plural"])
-        if kind is None:
+        if kind is None or (kind in _OF_THE_CLUSTER) == ("namespace" in request.match_info):
             raise web.HTTPNotFound(text=json.dumps({"kind": "Status", "status": "Failure", "code": 404}))
         return kind
 
@@ -273,6 +289,10 @@ def _api_version(request: web.Request) -> str:
 
 def _path(api_version: str) -> str:
     return f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
+
+
+def _place(kind: str) -> str:
+    return "" if kind in _OF_THE_CLUSTER else "namespaces/{namespace}/"
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -48,7 +48,7 @@ class Installation:
     keys_file: Path
 
     def __post_init__(self) -> None:
-        self.ports = {name: free_port() for name in ("http", "grpc", "metrics", "gateway")}
+        self.ports = {name: free_port() for name in ("http", "grpc", "metrics", "gateway", "worker")}
         self._backends = prepare_backends(self.home / "image")
         give_away(self.home)
 
@@ -131,6 +131,8 @@ class Installation:
             "RECSYS_GATEWAY__PORT": str(self.ports["gateway"]),
             "RECSYS_GATEWAY__TRITON": f"dns:///localhost:{self.ports['grpc']}",
             "RECSYS_GATEWAY__KEYS_FILE": str(self.keys_file),
+            "RECSYS_WORKER__METRICS_HOST": "127.0.0.1",
+            "RECSYS_WORKER__METRICS_PORT": str(self.ports["worker"]),
         }
         return {name: value for name, value in here.items() if name in environment}
 

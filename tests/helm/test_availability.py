@@ -7,7 +7,8 @@ from factories.chart import Object, containers, named, pods
 
 def test_every_server_has_its_three_probes(objects: list[Object]) -> None:
     for owner, template in pods(objects):
-        if owner.startswith(("Deployment", "StatefulSet")):
+        # A placeholder of head-room serves nothing.
+        if owner.startswith(("Deployment", "StatefulSet")) and not owner.endswith("headroom"):
             (server,) = template["spec"]["containers"]
             wanted = {"startupProbe", "livenessProbe"}
             # Nothing is sent to a worker, so it cannot be unready.
@@ -90,9 +91,28 @@ def test_triton_scales_on_queue_and_load(everything: list[Object]) -> None:
         "name": "everything-triton",
     }
     assert queue["object"]["target"]["type"] == "Value"
-    assert load["object"]["metric"]["name"] == "recsys_gateway_in_flight"
-    assert load["object"]["describedObject"]["name"] == "everything-gateway"
-    assert load["object"]["target"]["type"] == "AverageValue"
+    assert load["object"]["metric"]["name"] == "recsys_triton_busy"
+    assert load["object"]["describedObject"]["name"] == "everything-triton"
+    assert load["object"]["target"] == {"type": "Value", "value": "700m"}
+
+
+def test_headroom_asks_for_what_a_replica_asks_for_and_gives_way(everything: list[Object]) -> None:
+    deployment = named(everything, "Deployment", "everything-headroom")
+    (priority,) = (each for each in everything if each["kind"] == "PriorityClass")
+    room, replica = deployment["spec"], named(everything, "Deployment", "everything-triton")["spec"]
+    assert room["replicas"] == 2
+    assert priority["value"] < 0
+    assert room["template"]["spec"]["priorityClassName"] == priority["metadata"]["name"]
+    (placeholder,), (triton,) = (each["template"]["spec"]["containers"] for each in (room, replica))
+    assert placeholder["resources"] == triton["resources"]
+    assert placeholder["image"] == triton["image"]
+    for placed in ("nodeSelector", "tolerations", "affinity"):
+        assert room["template"]["spec"][placed] == replica["template"]["spec"][placed]
+
+
+def test_no_headroom_is_kept_unless_it_is_asked_for(installations: dict[str, list[Object]]) -> None:
+    kinds = {each["kind"] for each in installations["eks"]}
+    assert "PriorityClass" not in kinds
 
 
 def test_gpus_are_asked_for_where_there_are_any(installations: dict[str, list[Object]]) -> None:

@@ -20,6 +20,7 @@ EXPLAINED = {
     "CKV_K8S_11": "no CPU limit: throttling lengthens the slowest answers; the request is guaranteed",
     "CKV_K8S_43": "digests are the installer's to give (image.digest); tags are never `latest`",
     "CKV_K8S_15": "tags never change, so an image that is there is the image",
+    "CKV_K8S_8": "a placeholder of head-room serves nothing that could fail",
     "CKV_K8S_9": "nothing is sent to a worker, so it cannot be unready",
 }
 

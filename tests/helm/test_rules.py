@@ -47,8 +47,22 @@ def test_rules_compute_what_their_scenarios_say(name: str) -> None:
         ),
         ("> 0)", ")", "scale to zero"),
         ("or 0 * sum", "unless sum", "scale to zero"),
+        (
+            "* rate(nv_inference_exec_count[1m])",
+            '* rate(nv_inference_request_success{model!="none"}[1m])',
+            "steady",
+        ),
+        ("avg by (namespace, service, model)", "sum by (namespace, service, model)", "steady"),
     ],
-    ids=["delta of a counter", "microseconds", "the ensemble's own queue", "division by zero", "idle"],
+    ids=[
+        "delta of a counter",
+        "microseconds",
+        "the ensemble's own queue",
+        "division by zero",
+        "idle",
+        "a batch for each of its requests",
+        "the sum of the pods",
+    ],  # fmt: skip
 )
 def test_the_scenarios_tell_wrong_formulas(tmp_path: Path, right: str, wrong: str, fails: str) -> None:
     recording = (FILES / "recording.yaml").read_text()
@@ -70,7 +84,7 @@ def test_adapter_queries_hand_the_recorded_values_on(tmp_path: Path, scenario: s
         times = {check["eval_time"] for check in test["promql_expr_test"]}
         test["promql_expr_test"] = [
             _same(rule, service, time)
-            for rule, service in zip(adapter_rules(), ("triton", "gateway"), strict=True)
+            for rule, service in zip(adapter_rules(), ("triton", "triton", "gateway"), strict=True)
             for time in sorted(times)
         ]
     scenarios |= {"tests": chosen, "rule_files": [str(FILES / "recording.yaml")]}

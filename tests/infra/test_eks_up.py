@@ -121,6 +121,7 @@ def test_the_chart_comes_with_its_images_roles_and_release(workplace) -> None:
             in call
         )
     assert "release.source=s3://recsys-buckets-Releases/releases" in call
+    assert "events.queueUrl=recsys-events-Queue --set events.deadLetterUrl=recsys-events-DeadQueue" in call
 
 
 def test_the_charts_environment_is_set_by_place() -> None:

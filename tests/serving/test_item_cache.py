@@ -107,3 +107,12 @@ def test_a_store_that_is_down_at_the_start_is_tried_again(reader: Reader) -> Non
     reader.price, reader.down = 100.0, False
     assert reader.read_again.wait(10)
     cache.close()
+
+
+def test_it_counts_its_reads_and_knows_when_the_last_one_was(reader: Reader) -> None:
+    cache = ItemCache(COLUMNS, reader, clock=Clock(), wall=lambda: 1_000.0)
+    assert (cache.refreshes, cache.read_at) == ({"read": 0, "failed": 0}, 0.0)
+    cache.refresh(1)
+    reader.down = True
+    cache.refresh(1)
+    assert (cache.refreshes, cache.read_at) == ({"read": 1, "failed": 1}, 1_000.0)

@@ -74,6 +74,14 @@ capabilities: { drop: [ALL] }
 - name: RECSYS_VALKEY__URL
   valueFrom: { secretKeyRef: { name: {{ include "recsys.valkeySecret" . }}, key: url } }
 {{- end }}
+{{- if eq .Values.events.log "sqs" }}
+{{- if not (and .Values.events.queueUrl .Values.events.deadLetterUrl) }}
+{{- fail "events.queueUrl, events.deadLetterUrl: say which queues of SQS, or set events.log to valkey." }}
+{{- end }}
+- { name: RECSYS_EVENTS__LOG, value: sqs }
+- { name: RECSYS_EVENTS__SQS_QUEUE_URL, value: {{ .Values.events.queueUrl | quote }} }
+- { name: RECSYS_EVENTS__SQS_DEAD_LETTER_URL, value: {{ .Values.events.deadLetterUrl | quote }} }
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -12,6 +12,7 @@ from recsys.features.online_store import ItemFeatureReader
 from recsys.schema import ITEM_RAW, UNKNOWN, Degraded
 from recsys.serving.catalogue import Catalogue
 from recsys.serving.item_cache import ItemCache
+from recsys.serving.measurements import Measurement
 from recsys.serving.stage import Arrays
 from recsys.serving.store import Store
 
@@ -29,6 +30,7 @@ class FeastItemLookup:
     def __init__(self, catalogue: Catalogue, cache: ItemCache) -> None:
         self._catalogue = catalogue
         self._cache = cache
+        self._served = {"feast": 0, "release": 0}
 
     def run(self, inputs: Arrays) -> Arrays:
         """Look up.
@@ -50,9 +52,29 @@ class FeastItemLookup:
             for name in ITEM_RAW
         }
         columns["price"] = columns["price"].astype(np.float32, copy=False)
-        stale = (there & ~values.from_feast[rows]).any(axis=1, keepdims=True)
-        flags = np.where(stale, Degraded.ITEM_FEATURES, Degraded.NONE).astype(np.int32)
-        return columns | {"item_flags": flags}
+        stale = there & ~values.from_feast[rows]
+        missed = int(stale.sum())
+        self._served["release"] += missed
+        self._served["feast"] += int(there.sum()) - missed
+        flags = np.where(stale.any(axis=1, keepdims=True), Degraded.ITEM_FEATURES, Degraded.NONE)
+        return columns | {"item_flags": flags.astype(np.int32)}
+
+    def measurements(self) -> list[Measurement]:
+        """The cache's hits, refreshes and age, for Triton's `/metrics`."""
+        served = "Items looked up, by whose values were there: Feast's or only the release's"
+        refreshed = "Times that Feast's item values were read, by outcome"
+        read_at = "When Feast's item values were read last, Unix seconds; 0: never"
+        return [
+            *(
+                Measurement("recsys_item_cache_items_total", served, count, (("source", source),))
+                for source, count in self._served.items()
+            ),
+            *(
+                Measurement("recsys_item_cache_refreshes_total", refreshed, count, (("outcome", outcome),))
+                for outcome, count in self._cache.refreshes.items()
+            ),
+            Measurement("recsys_item_cache_read_timestamp_seconds", read_at, self._cache.read_at),
+        ]
 
     def close(self) -> None:
         """Stop refreshing."""

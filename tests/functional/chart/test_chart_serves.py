@@ -103,7 +103,10 @@ def test_model_control_is_closed_without_the_key(chart: Installation) -> None:
 
 def test_every_metric_that_is_named_exists(chart: Installation) -> None:
     _ask(chart, "recommendations", anonymous=True)
-    there = _metrics(f"http://127.0.0.1:{chart.ports['gateway']}/metrics")
+    worker = f"http://127.0.0.1:{chart.ports['worker']}/metrics"
+    with chart.serve(WORKER, "worker", lambda: answers(worker)):
+        there = _metrics(worker)
+    there |= _metrics(f"http://127.0.0.1:{chart.ports['gateway']}/metrics")
     there |= _metrics(f"http://127.0.0.1:{chart.ports['metrics']}/metrics")
     for where, expression in expressions().items():
         named = {name for name in metrics(expression) if ":" not in name}

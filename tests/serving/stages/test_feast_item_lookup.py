@@ -42,6 +42,17 @@ def test_the_bit_says_whose_answer_holds_a_value_of_the_release() -> None:
     assert out["item_flags"].tolist() == [[0], [Degraded.ITEM_FEATURES], [0]]
 
 
+def test_it_counts_whose_values_it_served() -> None:
+    stage = lookup([True, False, True])
+    stage.run({"items": np.array([[2, 0, -1], [1, 0, -1]])})
+    stage.run({"items": np.array([[1, -1, -1]])})
+    found = {(each.name, each.labels): each.value for each in stage.measurements()}
+    served = "recsys_item_cache_items_total"
+    assert found[served, (("source", "feast"),)] == 3
+    assert found[served, (("source", "release"),)] == 2
+    assert found["recsys_item_cache_read_timestamp_seconds", ()] == 0
+
+
 def test_without_a_store_the_release_serves(release: Path) -> None:
     stage = load(release, {"item_refresh_s": "60"}, None)
     out = stage.run({"items": np.array([[0, 5]])})

@@ -94,6 +94,22 @@ class Index:
             items[missing] = NO_ITEM
         return scores, items.astype(np.int64, copy=False)
 
+    def inner_products(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """The scores that given items have, as exactly as the index keeps their vectors.
+
+        Args:
+            queries: float32 [B, width], finite.
+            items: int64 [B, S], item indexes or `NO_ITEM`.
+
+        Returns:
+            float32 [B, S], -inf where there is no item.
+        """
+        there = items != NO_ITEM
+        vectors = self._index.reconstruct_batch(np.where(there, items, 0).reshape(-1))
+        products = np.einsum("bsw,bw->bs", vectors.reshape(*items.shape, -1), queries)
+        scores: np.ndarray = np.where(there, products, -np.inf).astype(np.float32)
+        return scores
+
     def save(self, folder: Path) -> None:
         """Write `index.faiss` and `index.json` into an existing folder."""
         faiss.write_index(self._index, str(folder / INDEX_FILE))

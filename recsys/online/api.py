@@ -85,6 +85,12 @@ class RecommendationRequest(_Model):
         None, description="a top-level category's number, or any category's name"
     )
     in_stock_only: bool = False
+    sampling: Literal["top", "weighted"] | None = Field(
+        None, description="weighted: drawn by score, without replacement, as the request's id decides"
+    )
+    diversity: float | None = Field(
+        None, ge=0, le=1, description="how much items are to differ; 0: not at all"
+    )
     explain: bool = Field(False, description="tell each item's source and how long each part took")
     deadline_ms: int | None = Field(None, ge=20, le=10_000, description="answer sooner than usual")
 
@@ -113,6 +119,9 @@ class RecommendedItem(ItemCard):
 
     score: float = Field(description="never rises within an answer; says nothing across answers")
     source: str | None = Field(None, description="ensemble, precomputed or popular; with `explain`")
+    candidate_of: list[str] | None = Field(
+        None, description="which lists of candidates of the ensemble it was among; with `explain`"
+    )
 
 
 class Recommendations(BaseModel):

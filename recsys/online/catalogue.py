@@ -73,11 +73,23 @@ class Catalogue:
         """
         if isinstance(category, int):
             return np.asarray(self.category_l1 == category)
-        wanted, mask = category.casefold(), np.zeros(len(self.item_ids), dtype=np.bool_)
-        for level, codes in (("category_l1", self.category_l1), ("category_l2", self.category_l2)):
-            named = self._codes(level, codes).get(wanted, [])
-            mask |= np.isin(codes, named)
+        l1, l2 = self.category_codes(category)
+        mask: NDArray[np.bool_] = np.isin(self.category_l1, l1) | np.isin(self.category_l2, l2)
         return mask
+
+    def category_codes(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The categories that bear a name.
+
+        Args:
+            name: In any case of letters.
+
+        Returns:
+            Codes of the first and of the second level.
+        """
+        wanted = name.casefold()
+        l1 = self._codes("category_l1", self.category_l1).get(wanted, [])
+        l2 = self._codes("category_l2", self.category_l2).get(wanted, [])
+        return tuple(l1), tuple(l2)
 
     def card(self, index: int) -> dict[str, Any]:
         """What is shown of one item.

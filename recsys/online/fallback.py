@@ -42,7 +42,8 @@ class Ranked:
         indexes: int64 [n], rows of the catalogue.
         scores: float64 [n], never rising.
         degraded: What came from a fallback.
-        source: Which candidates these are, for `explain`.
+        source: Which rung these are from, for `explain`.
+        candidate_of: Which lists of candidates each was among, where the ensemble ranked them.
     """
 
     catalogue: Catalogue
@@ -50,6 +51,7 @@ class Ranked:
     scores: NDArray[np.float64]
     degraded: Degraded
     source: str
+    candidate_of: NDArray[np.int32] | None = None
 
 
 class PopularShelf:
@@ -119,6 +121,11 @@ class Fallback:
         self._breaker = breaker or Breaker()
         self._seen = SeenFilter(client, settings.seen)
         self._users = UserFeatureReader(client)
+
+    def catalogue(self) -> Catalogue | None:
+        """The catalogue that popular items come from; None before any release was read."""
+        known = self._shelf.items()
+        return None if known is None else known[0]
 
     def precomputed(self, user_id: int) -> Ranked | None:
         """What a batch job worked out for a user, less what was seen since.

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from recsys.errors import RecsysError
 from recsys.online.catalogue import Catalogue, Catalogues
-from recsys.online.ensemble import Ensemble, Question
+from recsys.online.ensemble import Ensemble
 from recsys.online.fallback import POPULAR, Fallback, Ranked
+from recsys.online.question import Question
 from recsys.online.rules import Rules
-from recsys.schema import NO_ITEM, Degraded
+from recsys.schema import NO_ITEM, Degraded, Source
 from recsys.serving.client import Recommendation
 from recsys.settings import GatewaySettings
 
@@ -37,7 +38,8 @@ class Answer:
         catalogue: Where the items are; None when no release was ever read.
         indexes: Rows of the catalogue, best first, none twice.
         scores: One for each, never rising.
-        sources: Where each came from.
+        sources: Which rung of the ladder each came from.
+        candidate_of: Which lists of the ensemble's candidates each was among.
         degraded: What of it came from a fallback.
         timings_ms: Milliseconds by part.
     """
@@ -46,6 +48,7 @@ class Answer:
     indexes: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    candidate_of: list[Source] = field(default_factory=list)
     degraded: Degraded = Degraded.NONE
     timings_ms: dict[str, float] = field(default_factory=dict)
 
@@ -104,7 +107,8 @@ class Recommender:
         if ranked is None:
             reserve_s = min(self._settings.reserve_s, allowed_s / 2)
             try:
-                found = await self._ensemble.recommend(wish.question, deadline - reserve_s, wish.headers)
+                question = self._question(wish)
+                found = await self._ensemble.recommend(question, deadline - reserve_s, wish.headers)
                 ranked = self._ranked(found)
                 clock.lap("ensemble")
             except RecsysError as error:
@@ -120,12 +124,21 @@ class Recommender:
         """Finish what is under way."""
         self._threads.shutdown()
 
+    def _question(self, wish: Wish) -> Question:
+        """The question, with the rules as far as the ensemble keeps to them; `_choose` sees to the rest."""
+        chosen = wish.question.sampling is not None or wish.question.diversity is not None
+        top_k = wish.top_k if chosen else None
+        asked = wish.rules.asked_for(self._fallback.catalogue())
+        return replace(wish.question, top_k=top_k, **asked)
+
     def _ranked(self, found: Recommendation) -> Ranked:
         catalogue = self._catalogues.of(found.release)
         indexes = catalogue.indexes(np.array(found.ids, dtype=np.int64))
         scores = np.array(found.scores, dtype=np.float64)
+        sources = np.array(found.sources or [Source.RETRIEVAL] * len(found.ids), dtype=np.int32)
         known = indexes != NO_ITEM
-        return Ranked(catalogue, indexes[known], scores[known], Degraded(found.degraded), ENSEMBLE)
+        degraded = Degraded(found.degraded)
+        return Ranked(catalogue, indexes[known], scores[known], degraded, ENSEMBLE, sources[known])
 
     async def _without_ensemble(self, wish: Wish, deadline: float) -> Ranked | None:
         ranked = None
@@ -155,6 +168,7 @@ class Recommender:
         keep = slice(None) if allowed is None else allowed[ranked.indexes]
         indexes, scores = ranked.indexes[keep][: wish.top_k], ranked.scores[keep][: wish.top_k]
         sources = [ranked.source] * len(indexes)
+        among = [] if ranked.candidate_of is None else ranked.candidate_of[keep][: wish.top_k].tolist()
         degraded = ranked.degraded
         most = len(catalogue.item_ids) if allowed is None else int(allowed.sum())
         wanted = min(wish.top_k, most) - len(indexes)
@@ -167,7 +181,9 @@ class Recommender:
                 sources += [more.source] * len(extra)
         if len(indexes) < min(wish.top_k, len(catalogue.item_ids)):
             degraded |= Degraded.EXHAUSTED
-        return Answer(catalogue, indexes.tolist(), scores.tolist(), sources, degraded)
+        among += [0] * (len(indexes) - len(among))
+        candidate_of = [Source(bits) for bits in among]
+        return Answer(catalogue, indexes.tolist(), scores.tolist(), sources, candidate_of, degraded)
 
 
 async def _in_time(task: asyncio.Future[Ranked | None], deadline: float) -> Ranked | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from typing import Annotated, Final
 
@@ -13,10 +14,10 @@ from recsys.online import api
 from recsys.online.auth import Scope
 from recsys.online.clock import wall_ms
 from recsys.online.doorkeeper import needs
-from recsys.online.ensemble import Question
 from recsys.online.events import Event
 from recsys.online.logs import request_id
 from recsys.online.problems import documented
+from recsys.online.question import Question
 from recsys.online.recommender import Answer, Wish
 from recsys.online.rules import Rules
 from recsys.online.services import Services
@@ -42,6 +43,9 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
         UNKNOWN if asked.user_id is None else asked.user_id,
         None if asked.device_type is None else DEVICES[asked.device_type],
         asked.timestamp,
+        sampling=asked.sampling,
+        diversity=asked.diversity,
+        seed=_seed(request_id.get()) if asked.sampling == "weighted" else None,
     )
     rules = Rules(asked.category, asked.in_stock_only, tuple(asked.exclude))
     deadline_s = None if asked.deadline_ms is None else asked.deadline_ms / 1000
@@ -128,13 +132,22 @@ def _event(given: api.EventIn) -> Event:
     )
 
 
+def _seed(name: str) -> int:
+    """A request's seed: the same id, the same sample."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little", signed=True)
+
+
 def _items(answer: Answer, explain: bool) -> list[api.RecommendedItem]:
     if answer.catalogue is None:
         return []
-    return [
-        api.RecommendedItem(**answer.catalogue.card(index), score=score, source=source if explain else None)
-        for index, score, source in zip(answer.indexes, answer.scores, answer.sources, strict=True)
-    ]
+    items = []
+    for place, (index, score) in enumerate(zip(answer.indexes, answer.scores, strict=True)):
+        item = api.RecommendedItem(**answer.catalogue.card(index), score=score)
+        if explain:
+            item.source = answer.sources[place]
+            item.candidate_of = [str(each.name).lower() for each in answer.candidate_of[place]]
+        items.append(item)
+    return items
 
 
 def _observe(request: Request, answer: Answer) -> None:

@@ -120,11 +120,12 @@ class Popularity:
         """
         return cls(load_array(artefacts / POPULARITY_FILE, np.dtype("float32"), (items,)))
 
-    def top(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def top(self, count: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The most popular items.
 
         Args:
             count: How many; may exceed the catalogue.
+            allowed: bool [n], which items may be among them; None for all.
 
         Returns:
             item indexes int64 [count], the rest -1, and scores float32 [count], log(1 + interactions),
@@ -132,7 +133,8 @@ class Popularity:
         """
         items = np.full(count, NO_ITEM, np.int64)
         scores = np.full(count, -np.inf, np.float32)
-        best = np.argsort(-self.counts, kind="stable")[:count]
+        order = np.argsort(-self.counts, kind="stable")
+        best = (order if allowed is None else order[allowed[order]])[:count]
         items[: len(best)] = best
         scores[: len(best)] = np.log1p(self.counts[best])
         return items, scores

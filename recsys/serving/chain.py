@@ -40,7 +40,7 @@ class Chain:
         """Answer a batch of users.
 
         Args:
-            inputs: `user_id` and optionally `device_type` and `timestamp`, [B] or [B, 1], any B >= 1.
+            inputs: `user_id` and optionally the others of `ENSEMBLE_INPUTS`, [B] or [B, width], any B >= 1.
             given: Tensors that are known already, [B, ...]; the stage that would produce them is not run.
                 Its flags are then zero; its other outputs must all be given.
 
@@ -77,7 +77,7 @@ class Chain:
             if name in inputs:
                 request[name] = self._shaped(name, inputs[name], rows)
             else:
-                request[name] = np.full((rows, 1), tensor.default, tensor.dtype)
+                request[name] = tensor.neutral(rows, tensor.dims(self._settings))
         return request
 
     def _shaped(self, name: str, array: np.ndarray, rows: int) -> np.ndarray:

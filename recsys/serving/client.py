@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 
@@ -30,12 +30,14 @@ class Recommendation:
         scores: One for each id, never rising.
         degraded: Bits of `recsys.schema.Degraded`: what came from a fallback.
         release: The number of the release that answered.
+        sources: Bits of `recsys.schema.Source` for each id: which candidates it was among.
     """
 
     ids: list[int]
     scores: list[float]
     degraded: int
     release: int
+    sources: list[int] = field(default_factory=list)
 
 
 class RecommendClient:
@@ -84,10 +86,14 @@ class RecommendClient:
         if timestamp is not None:
             inputs["timestamp"] = _column("timestamp", timestamp, len(users))
         answer = self._infer(inputs)
-        ids, scores, degraded = (answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS)
+        ids, scores, degraded, sources = (answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS)
         release = int(answer.get_response().model_version or 0)
-        rows = zip(ids, scores, degraded[:, 0].tolist(), strict=True)
-        return [_cut(row_ids, row_scores, bits, top, release) for row_ids, row_scores, bits in rows]
+        found = []
+        for row, bits in enumerate(degraded[:, 0].tolist()):
+            count = min(int((ids[row] != NO_ITEM).sum()), top or ids.shape[1])
+            items, worth, named = (each[row, :count].tolist() for each in (ids, scores, sources))
+            found.append(Recommendation(items, worth, bits, release, named))
+        return found
 
     def close(self) -> None:
         """Close the connection."""
@@ -141,8 +147,3 @@ def _column(name: str, values: ArrayLike, rows: int | None = None) -> np.ndarray
     else:
         return column.astype(dtype)
     raise BadUse(name, cause, f"Give whole {dtype} numbers, one for each user")
-
-
-def _cut(ids: np.ndarray, scores: np.ndarray, degraded: int, top: int | None, release: int) -> Recommendation:
-    count = min(int((ids != NO_ITEM).sum()), top or len(ids))
-    return Recommendation(ids[:count].tolist(), scores[:count].tolist(), degraded, release)

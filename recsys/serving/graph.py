@@ -29,8 +29,11 @@ FUSED: Final = "ensemble_fused"
 RELEASES_PARAMETER: Final = "releases"
 """The models' parameter that names the folder of releases."""
 
-ENSEMBLE_INPUTS: Final = ("user_id", "device_type", "timestamp")
-ENSEMBLE_OUTPUTS: Final = ("ordered_ids", "ordered_scores", "degraded")
+CONTEXT_INPUTS: Final = ("user_id", "device_type", "timestamp")
+RULE_INPUTS: Final = ("only_category_l1", "only_category_l2", "in_stock_only", "exclude")
+CHOICE_INPUTS: Final = ("top_k", "sampling", "diversity", "seed")
+ENSEMBLE_INPUTS: Final = (*CONTEXT_INPUTS, *RULE_INPUTS, *CHOICE_INPUTS)
+ENSEMBLE_OUTPUTS: Final = ("ordered_ids", "ordered_scores", "degraded", "ordered_sources")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ MODELS: Final[tuple[Model, ...]] = (
     Model(
         "context_preprocessor",
         "imputes a missing device and time",
-        inputs=_same(*ENSEMBLE_INPUTS),
+        inputs=_same(*CONTEXT_INPUTS),
         outputs=_same("context_device", "context_time"),
     ),
     Model(
@@ -109,16 +112,24 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "faiss_retrieval",
-        "finds the candidates with the greatest inner product",
-        inputs=_same("user_embedding"),
-        outputs=_same("candidates", "candidate_scores", "retrieval_flags"),
-        parameters=("retrieved",),
+        "finds the candidates with the greatest inner product, and popular ones, within the shop's rules",
+        inputs=_same("user_embedding", "top_category", *RULE_INPUTS),
+        outputs=_same("candidates", "candidate_scores", "candidate_sources", "retrieval_flags"),
+        parameters=(
+            "retrieved",
+            "ranked",
+            "popular_places",
+            "category_places",
+            "trending_places",
+            "sources_refresh_s",
+        ),
+        store=True,
     ),
     Model(
         "filter_seen_items",
         "drops what the user has seen",
-        inputs=_same("user_id", "candidates", "candidate_scores"),
-        outputs=_same("items", "retrieval_scores", "filter_flags"),
+        inputs=_same("user_id", "candidates", "candidate_scores", "candidate_sources", *RULE_INPUTS),
+        outputs=_same("items", "retrieval_scores", "item_sources", "filter_flags"),
         parameters=("ranked", "returned"),
         store=True,
     ),
@@ -156,20 +167,22 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "softmax_sampling",
-        "orders by score, or samples by weight",
+        "orders by score, samples by weight, or spreads the answer",
         inputs=_same(
             "user_id",
             "context_time",
             "items",
             "retrieval_scores",
+            "item_sources",
             "click_scores",
             "user_flags",
             "retrieval_flags",
             "filter_flags",
             "item_flags",
+            *CHOICE_INPUTS,
         ),
-        outputs=_same("ordered_items", "ordered_scores", "degraded"),
-        parameters=("returned", "sampling", "temperature", "sampling_seed"),
+        outputs=_same("ordered_items", "ordered_scores", "ordered_sources", "degraded"),
+        parameters=("returned", "sampling", "temperature", "sampling_seed", "diversity"),
     ),
     Model(
         "item_id_decoder",

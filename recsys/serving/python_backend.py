@@ -16,6 +16,7 @@ import numpy as np
 
 from recsys.errors import RecsysError
 from recsys.serving.graph import RELEASES_PARAMETER, Model, model
+from recsys.serving.measurements import publisher
 from recsys.serving.stage import Arrays, Stage, close_stages, load_stage
 from recsys.serving.tensors import TENSORS
 
@@ -46,6 +47,8 @@ class TritonPythonModel:
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
         self._stage = self.load_stage(self._model, artefacts, parameters)
         self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
+        labels = {"model": args["model_name"], "version": args["model_version"]}
+        self._publisher = publisher(self._stage, labels, _triton)
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not look through it again
 
@@ -68,8 +71,7 @@ class TritonPythonModel:
         Returns:
             One of Triton's responses for each.
         """
-        import triton_python_backend_utils as triton
-
+        triton = _triton()
         batch = [_arrays(self._model, request, triton.get_input_tensor_by_name) for request in requests]
         responses = []
         for outcome in answer(self._model, self._stage, batch):
@@ -82,6 +84,8 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Stop what the stage runs in the background."""
+        if self._publisher is not None:
+            self._publisher.close()
         close_stages([self._stage])
 
 
@@ -107,6 +111,12 @@ def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outco
     ends = np.cumsum([_rows(request) for request in requests])[:-1]
     parts = {name: np.split(array, ends) for name, array in outputs.items()}
     return [{name: part[i] for name, part in parts.items()} for i in range(len(requests))]
+
+
+def _triton() -> Any:
+    import triton_python_backend_utils as triton
+
+    return triton
 
 
 def _store() -> Store:
@@ -136,10 +146,10 @@ def _arrays(model: Model, request: Any, get: Callable[[Any, str], Any]) -> Array
     given = {port: get(request, port) for port in model.inputs}
     arrays = {port: tensor.as_numpy() for port, tensor in given.items() if tensor is not None}
     rows = _rows(arrays)
-    for port, name in model.inputs.items():
-        if port not in arrays:
-            tensor = TENSORS[name]
-            arrays[port] = np.full((rows, 1), tensor.default, tensor.dtype)
+    for port in given.keys() - arrays.keys():
+        # Only the ensemble's own inputs are optional, and their widths are numbers.
+        tensor = TENSORS[model.inputs[port]]
+        arrays[port] = tensor.neutral(rows, tuple(map(int, tensor.shape)))
     return arrays
 
 

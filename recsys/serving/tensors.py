@@ -33,6 +33,12 @@ RETRIEVED: Final = "retrieved"
 RANKED: Final = "ranked"
 RETURNED: Final = "returned"
 
+CATEGORIES: Final = 8
+"""Categories of one level that a request may be limited to."""
+
+EXCLUDED: Final = 1_000
+"""Items that a request may exclude."""
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -49,6 +55,10 @@ class Tensor:
     dtype: np.dtype
     shape: tuple[Width, ...] = (1,)
     default: int | None = None
+
+    def neutral(self, rows: int, dims: tuple[int, ...]) -> np.ndarray:
+        """What a request that leaves this input out stands for: its default, [rows, *dims]."""
+        return np.full((rows, *dims), self.default, self.dtype)
 
     def dims(self, settings: ServingSettings) -> tuple[int, ...]:
         """The shape in numbers."""
@@ -70,11 +80,24 @@ _REQUEST = (
     Tensor("device_type", INT32, default=UNKNOWN),
     Tensor("timestamp", INT64, default=0),
 )
+_RULES = (
+    Tensor("only_category_l1", INT64, (CATEGORIES,), default=UNKNOWN),
+    Tensor("only_category_l2", INT64, (CATEGORIES,), default=UNKNOWN),
+    Tensor("in_stock_only", INT32, default=0),
+    Tensor("exclude", INT64, (EXCLUDED,), default=NO_ITEM),
+)
+_CHOICE = (
+    Tensor("top_k", INT32, default=0),
+    Tensor("sampling", INT32, default=UNKNOWN),
+    Tensor("diversity", FP32, default=-1),
+    Tensor("seed", INT64, default=0),
+)
 _CONTEXT = (Tensor("context_device", INT64), Tensor("context_time", INT64))
 _USER = (
     Tensor("age", FP32),
     Tensor("gender", INT64),
     Tensor("top_category", INT64),
+    *(Tensor(name, dtype, (RECENT_CLICKS,)) for name, dtype in RECENT_FEATURES.items()),
     Tensor("user_flags", INT32),
 )
 _ENCODED = (
@@ -86,9 +109,11 @@ _RETRIEVAL = (
     Tensor("user_embedding", FP32, (EMBEDDING_DIM,)),
     Tensor("candidates", INT64, (RETRIEVED,)),
     Tensor("candidate_scores", FP32, (RETRIEVED,)),
+    Tensor("candidate_sources", INT32, (RETRIEVED,)),
     Tensor("retrieval_flags", INT32),
     Tensor("items", INT64, (RANKED,)),
     Tensor("retrieval_scores", FP32, (RANKED,)),
+    Tensor("item_sources", INT32, (RANKED,)),
     Tensor("filter_flags", INT32),
 )
 _ITEM = (
@@ -97,7 +122,6 @@ _ITEM = (
     Tensor("category_l1", INT64, (RANKED,)),
     Tensor("category_l2", INT64, (RANKED,)),
     Tensor("item_gender", INT64, (RANKED,)),
-    *(Tensor(name, dtype, (RECENT_CLICKS,)) for name, dtype in RECENT_FEATURES.items()),
     Tensor("item_flags", INT32),
     *(Tensor(name, FP32, (RANKED, EMBEDDING_DIM)) for name in EMBEDDING_FEATURES),
 )
@@ -107,8 +131,10 @@ _ANSWER = (
     Tensor("ordered_scores", FP32, (RETURNED,)),
     Tensor("degraded", INT32),
     Tensor("ordered_ids", INT64, (RETURNED,)),
+    Tensor("ordered_sources", INT32, (RETURNED,)),
 )
 
 TENSORS: Final[dict[str, Tensor]] = {
-    tensor.name: tensor for tensor in (*_REQUEST, *_CONTEXT, *_USER, *_ENCODED, *_RETRIEVAL, *_ITEM, *_ANSWER)
+    tensor.name: tensor
+    for tensor in (*_REQUEST, *_RULES, *_CHOICE, *_CONTEXT, *_USER, *_ENCODED, *_RETRIEVAL, *_ITEM, *_ANSWER)
 }

@@ -256,6 +256,7 @@ def _settings_variables(settings: Settings) -> dict[str, str]:
     values: Mapping[str, Mapping[str, object]] = {
         "VALKEY": settings.valkey.model_dump(),
         "SEEN": settings.seen.model_dump(),
+        "POPULARITY": settings.popularity.model_dump(),
     }
     return {
         f"RECSYS_{section}__{name.upper()}": value if isinstance(value, str) else json.dumps(value)

@@ -37,13 +37,26 @@ def test_each_tensor_is_read_by_somebody() -> None:
 def test_the_contract_of_the_ensemble() -> None:
     settings = ServingSettings()
     ports = {name: (TENSORS[name].dtype.name, TENSORS[name].dims(settings)) for name in ENSEMBLE_INPUTS}
-    assert ports == {"user_id": ("int64", (1,)), "device_type": ("int32", (1,)), "timestamp": ("int64", (1,))}
-    assert [name for name in ENSEMBLE_INPUTS if is_optional(name)] == ["device_type", "timestamp"]
+    assert ports == {
+        "user_id": ("int64", (1,)),
+        "device_type": ("int32", (1,)),
+        "timestamp": ("int64", (1,)),
+        "only_category_l1": ("int64", (8,)),
+        "only_category_l2": ("int64", (8,)),
+        "in_stock_only": ("int32", (1,)),
+        "exclude": ("int64", (1000,)),
+        "top_k": ("int32", (1,)),
+        "sampling": ("int32", (1,)),
+        "diversity": ("float32", (1,)),
+        "seed": ("int64", (1,)),
+    }
+    assert [name for name in ENSEMBLE_INPUTS if not is_optional(name)] == ["user_id"]
     ports = {name: (TENSORS[name].dtype.name, TENSORS[name].dims(settings)) for name in ENSEMBLE_OUTPUTS}
     assert ports == {
         "ordered_ids": ("int64", (100,)),
         "ordered_scores": ("float32", (100,)),
         "degraded": ("int32", (1,)),
+        "ordered_sources": ("int32", (100,)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Finds the R items with the greatest inner product; popular ones where there is no user embedding."""
+"""Finds the R items with the greatest inner product, and a few popular ones, within the shop's rules."""
 
 from __future__ import annotations
 
@@ -9,59 +9,123 @@ from pathlib import Path
 import numpy as np
 
 from recsys.index import Index
-from recsys.schema import Degraded
+from recsys.schema import NO_ITEM, Degraded, Source
 from recsys.serving.catalogue import Popularity
+from recsys.serving.merge import Candidates, merge
+from recsys.serving.rules import Mask, RuleTable
+from recsys.serving.sources import Places, Sources
 from recsys.serving.stage import Arrays
+from recsys.serving.store import Store
 
 _log = logging.getLogger(__name__)
 
 
 class FaissRetrieval:
-    """Top-R search, never failing a request.
+    """Top-R search among what the rules allow, never failing a request.
 
     Args:
         index: The release's index.
         popularity: What to offer where the search cannot.
         retrieved: R.
+        rules: What rules are decided by; None where requests have none.
+        sources: Candidates that are appended; None for none.
     """
 
-    def __init__(self, index: Index, popularity: Popularity, retrieved: int) -> None:
+    def __init__(
+        self,
+        index: Index,
+        popularity: Popularity,
+        retrieved: int,
+        rules: RuleTable | None = None,
+        sources: Sources | None = None,
+    ) -> None:
         self._index = index
+        self._popularity = popularity
         self._retrieved = retrieved
-        self._popular, self._popular_scores = popularity.top(retrieved)
+        self._rules = rules
+        self._sources = sources
+        self._popular = popularity.top(retrieved)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Search.
 
         Args:
-            inputs: user_embedding float32 [B, 64], NaN where the tower failed.
+            inputs: user_embedding float32 [B, 64], NaN where the tower failed; top_category int64 [B, 1]; the
+                inputs that `RuleTable.masks` reads.
 
         Returns:
-            candidates int64 [B, R], item indexes, best first, then -1; candidate_scores float32 [B, R],
-            inner products, -inf at pads; retrieval_flags int32 [B, 1].
+            candidates int64 [B, R], item indexes, best first, then those of other sources, -1 for none;
+            candidate_scores float32 [B, R], inner products, -inf at pads; candidate_sources int32 [B, R];
+            retrieval_flags int32 [B, 1].
         """
         users = inputs["user_embedding"]
         usable = np.isfinite(users).all(axis=1)
+        # A NaN would make FAISS's heap return nonsense for that row alone; zeros are harmless.
+        asked = np.where(usable[:, None], users, 0)
+        masks = {} if self._rules is None else self._rules.masks(inputs)
         try:
-            # A NaN would make FAISS's heap return nonsense for that row alone; zeros are harmless.
-            scores, items = self._index.search(np.where(usable[:, None], users, 0), self._retrieved)
+            found = self._search(asked, masks)
+            if self._sources is not None:
+                found = self._appended(found, self._sources, asked, inputs["top_category"], masks)
         except Exception:  # noqa: BLE001 - whatever it raises, popular items beat an error
             _log.exception("index search failed")
             usable[:] = False
-            scores = np.empty((len(users), self._retrieved), np.float32)
-            items = np.empty((len(users), self._retrieved), np.int64)
-        items[~usable] = self._popular
-        scores[~usable] = self._popular_scores
+            empty = (len(users), self._retrieved)
+            found = Candidates.of(np.empty(empty, np.int64), np.empty(empty, np.float32), Source.POPULAR)
+        for row in np.flatnonzero(~usable).tolist():
+            items, scores = self._popular
+            if row in masks:
+                items, scores = self._popularity.top(self._retrieved, masks[row])
+            found.items[row], found.scores[row] = items, scores
+            found.sources[row] = np.where(items == NO_ITEM, Source.NONE, Source.POPULAR)
         flags = np.where(usable, Degraded.NONE, Degraded.RETRIEVAL).astype(np.int32)
-        return {"candidates": items, "candidate_scores": scores, "retrieval_flags": flags.reshape(-1, 1)}
+        return {
+            "candidates": found.items,
+            "candidate_scores": found.scores,
+            "candidate_sources": found.sources,
+            "retrieval_flags": flags.reshape(-1, 1),
+        }
+
+    def close(self) -> None:
+        """Stop refreshing the other sources."""
+        if self._sources is not None:
+            self._sources.close()
+
+    def _search(self, users: np.ndarray, masks: Mapping[int, Mask]) -> Candidates:
+        scores, items = self._index.search(users, self._retrieved)
+        for row, mask in masks.items():
+            one = slice(row, row + 1)
+            scores[one], items[one] = self._index.search(users[one], self._retrieved, mask)
+        return Candidates.of(items, scores, Source.RETRIEVAL)
+
+    def _appended(
+        self,
+        found: Candidates,
+        sources: Sources,
+        users: np.ndarray,
+        top_category: np.ndarray,
+        masks: Mapping[int, Mask],
+    ) -> Candidates:
+        named, bits = sources.lists.nominate(top_category.reshape(-1))
+        for row, mask in masks.items():
+            named[row, ~mask[named[row]]] = NO_ITEM
+        return merge(found, named, bits, self._index.inner_products(users, named))
 
 
-def load(artefacts: Path, parameters: Mapping[str, str]) -> FaissRetrieval:
-    """Load the index and the items' popularity.
+def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) -> FaissRetrieval:
+    """Load the index, the items' popularity and what rules need.
 
     Raises:
         BadData: A file is missing, damaged or of another catalogue.
     """
     index = Index.load(artefacts)
     popularity = Popularity.load(artefacts, items=index.meta.items)
-    return FaissRetrieval(index, popularity, int(parameters["retrieved"]))
+    rules, retrieved = RuleTable.load(artefacts), int(parameters["retrieved"])
+    places = Places.within(retrieved - int(parameters["ranked"]), parameters)
+    sources = None
+    if places.total:
+        live = None if store is None else store.popularity()
+        sources = Sources(rules, popularity.counts, places, live)
+        if live is not None:
+            sources.start(float(parameters["sources_refresh_s"]))
+    return FaissRetrieval(index, popularity, retrieved, rules, sources)

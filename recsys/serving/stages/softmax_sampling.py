@@ -1,9 +1,9 @@
-"""Picks the N answers: the best by score, or a weighted sample without replacement."""
+"""Picks the N answers: the best by score, a weighted sample without replacement, or a diverse choice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ import numpy as np
 
 from recsys.errors import BadUse
 from recsys.schema import NO_ITEM, Degraded
+from recsys.serving.diversity import ItemVectors, mmr
 from recsys.serving.stage import Arrays
 
 _FLAGS: Final = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
@@ -25,54 +26,73 @@ class SoftmaxSampling:
         returned: N.
         temperature: Of the softmax; lower is sharper.
         weighted: Sample instead of taking the best.
-        seed: Of the sample. The same user, time and seed give the same sample, in any batch.
+        seed: Of the sample. The same user, time and seeds give the same sample, in any batch.
+        diversity: Weight of the items' difference, 0 to 1; see `recsys.serving.diversity`.
+        vectors: What the items are like; only needed for diversity.
     """
 
     returned: int
     temperature: float = 0.1
     weighted: bool = False
     seed: int = 0
+    diversity: float = 0.0
+    vectors: ItemVectors | None = field(default=None, compare=False)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Order.
 
         Args:
             inputs: items int64 [B, K], -1 for none; retrieval_scores and click_scores float32 [B, K];
-                user_id and context_time int64 [B, 1]; the four flags int32 [B, 1].
+                item_sources int32 [B, K]; user_id and context_time int64 [B, 1]; the four flags int32 [B, 1].
+                What a request may choose for itself, [B, 1] each: top_k int32, how many items at most, 0 for
+                N; sampling int32, 0 for the best and 1 for a sample; diversity float32; both -1 for what is
+                set here; seed int64, in place of the time, 0 for none.
 
         Returns:
             ordered_items int64 [B, N], greatest score first, -1 where there are fewer; ordered_scores
-            float32 [B, N], their softmax over all candidates of the user, 0 at pads; degraded int32
-            [B, 1], the union of the flags, with RANKING where the order is retrieval's.
+            float32 [B, N], their softmax over all candidates of the user, 0 at pads; ordered_sources int32
+            [B, N]; degraded int32 [B, 1], the union of the flags, with RANKING where the order is
+            retrieval's.
         """
         items = inputs["items"]
         there = items != NO_ITEM
         ranked = (np.isfinite(inputs["click_scores"]) | ~there).all(axis=1, keepdims=True)
         scores = np.where(ranked, inputs["click_scores"], inputs["retrieval_scores"]).astype(np.float64)
         scores[~there] = -np.inf
-        keys = scores
-        if self.weighted:
-            keys = scores / self.temperature + self._gumbel(inputs)
-        chosen = self._best(keys, scores)
+        chosen, wanted = self._choose(scores, inputs)
         degraded = reduce(np.bitwise_or, [inputs[name] for name in _FLAGS])
         return {
-            "ordered_items": self._take(items, chosen, NO_ITEM),
-            "ordered_scores": self._take(self._softmax(scores).astype(np.float32), chosen, 0),
+            "ordered_items": self._take(items, chosen, wanted, NO_ITEM),
+            "ordered_scores": self._take(self._softmax(scores).astype(np.float32), chosen, wanted, 0),
+            "ordered_sources": self._take(inputs["item_sources"], chosen, wanted, 0),
             "degraded": degraded | np.where(ranked, 0, int(Degraded.RANKING)).astype(np.int32),
         }
 
-    def _best(self, keys: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Columns [B, ≤N] with the greatest keys, ordered by score; ties keep retrieval's order."""
-        chosen: np.ndarray = np.argsort(-keys, axis=1, kind="stable")[:, : self.returned]
-        if keys is not scores:
-            chosen = np.sort(chosen, axis=1)
-            order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
-            chosen = np.take_along_axis(chosen, order, axis=1)
-        return chosen
+    def _choose(self, scores: np.ndarray, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Columns [B, ≤N], ordered by score, ties in retrieval's order; and which of them are wanted."""
+        sampled, diversity, top_k = (inputs[name][:, 0] for name in ("sampling", "diversity", "top_k"))
+        weighted = np.where(sampled < 0, self.weighted, sampled > 0)
+        spread = np.where(diversity < 0, self.diversity, diversity)
+        keys = scores
+        if weighted.any():
+            noisy = scores / self.temperature + self._gumbel(inputs)
+            keys = np.where(weighted[:, None], noisy, scores)
+        count = min(self.returned, scores.shape[1])
+        picked = np.argsort(-keys, axis=1, kind="stable")[:, :count]
+        some = spread > 0
+        if some.any() and self.vectors is not None:
+            vectors = self.vectors.of(inputs["items"][some])
+            picked[some] = mmr(keys[some], vectors, count, np.minimum(spread[some], 1))
+        most = np.where(top_k > 0, np.minimum(top_k, count), count)
+        wanted = np.arange(count) < most[:, None]
+        # Those that are not wanted go last; the columns break ties, and retrieval ordered those.
+        place = np.take_along_axis(scores, picked, axis=1)
+        order = np.lexsort((picked, -place, ~wanted), axis=1)
+        return np.take_along_axis(picked, order, axis=1), wanted
 
-    def _take(self, values: np.ndarray, chosen: np.ndarray, pad: int) -> np.ndarray:
+    def _take(self, values: np.ndarray, chosen: np.ndarray, wanted: np.ndarray, pad: int) -> np.ndarray:
         taken = np.full((len(values), self.returned), pad, values.dtype)
-        taken[:, : chosen.shape[1]] = np.take_along_axis(values, chosen, axis=1)
+        taken[:, : chosen.shape[1]] = np.where(wanted, np.take_along_axis(values, chosen, axis=1), pad)
         return taken
 
     def _softmax(self, scores: np.ndarray) -> np.ndarray:
@@ -85,14 +105,16 @@ class SoftmaxSampling:
         return share
 
     def _gumbel(self, inputs: Arrays) -> np.ndarray:
-        """Gumbel noise [B, K], a function of seed, user, time and item alone.
+        """Gumbel noise [B, K], a function of the seeds, user, time and item alone.
 
         The N greatest of log-weight + Gumbel noise are a weighted sample without replacement: Efraimidis
         & Spirakis, "Weighted random sampling with a reservoir", 2006, in the form of Kool et al.,
         "Stochastic Beams and Where to Find Them", 2019.
         """
-        state = np.array([self.seed], np.uint64)
-        for part in (inputs["user_id"], inputs["context_time"], inputs["items"]):
+        state = np.array([self.seed], np.uint64) ^ inputs["seed"].astype(np.uint64)
+        # With a seed of its own a request is sampled the same whenever it is repeated.
+        moment = np.where(inputs["seed"] == 0, inputs["context_time"], 0)
+        for part in (inputs["user_id"], moment, inputs["items"]):
             state = _mix(state ^ part.astype(np.uint64))
         uniform = ((state >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
         gumbel: np.ndarray = -np.log(-np.log(uniform))
@@ -109,17 +131,24 @@ def _mix(state: np.ndarray) -> np.ndarray:
 
 
 def load(artefacts: Path, parameters: Mapping[str, str]) -> SoftmaxSampling:
-    """Load the stage; it needs no artefact.
+    """Load the stage; the items' embeddings are read when a request first wants diversity.
 
     Raises:
-        BadUse: There is no such way of sampling, or the temperature is not positive.
+        BadUse: There is no such way of sampling, or the temperature or diversity is out of range.
     """
-    del artefacts
     sampling, temperature = parameters["sampling"], float(parameters["temperature"])
+    diversity = float(parameters["diversity"])
     if sampling not in ("top", "weighted"):
         raise BadUse(f"sampling {sampling!r}", "there is no such way", "Use top or weighted")
     if not temperature > 0:
         raise BadUse(f"temperature {temperature:g}", "is not positive", "Use 0.1 or so")
+    if not 0 <= diversity <= 1:
+        raise BadUse(f"diversity {diversity:g}", "is not a share", "Use 0 to 1")
     return SoftmaxSampling(
-        int(parameters["returned"]), temperature, sampling == "weighted", int(parameters["sampling_seed"])
+        int(parameters["returned"]),
+        temperature,
+        sampling == "weighted",
+        int(parameters["sampling_seed"]),
+        diversity,
+        ItemVectors(artefacts),
     )

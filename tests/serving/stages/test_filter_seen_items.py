@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from factories.inputs import left_out
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import Unavailable
-from recsys.schema import NO_ITEM, Degraded
+from recsys.schema import NO_ITEM, Degraded, Source
 from recsys.serving.breaker import Breaker
 from recsys.serving.catalogue import Catalogue, Popularity
+from recsys.serving.graph import RULE_INPUTS
+from recsys.serving.rules import RuleTable
 from recsys.serving.stages.filter_seen_items import FilterSeenItems
 
 ITEMS = 30
@@ -58,7 +61,13 @@ def ask(candidates: list[list[int]], users: list[int] | None = None) -> dict[str
     items = np.array(candidates)
     scores = np.where(items < 0, -np.inf, -np.arange(items.shape[1], dtype=float)).astype(np.float32)
     rows = users or list(range(len(items)))
-    return {"user_id": np.array(rows).reshape(-1, 1), "candidates": items, "candidate_scores": scores}
+    return {
+        "user_id": np.array(rows).reshape(-1, 1),
+        "candidates": items,
+        "candidate_scores": scores,
+        "candidate_sources": np.where(items < 0, 0, Source.RETRIEVAL).astype(np.int32),
+        **left_out(RULE_INPUTS, len(items)),
+    }
 
 
 def test_seen_items_go_and_the_order_stays() -> None:
@@ -104,6 +113,34 @@ def test_a_user_who_has_seen_everything_gets_pads_only() -> None:
     out = make(Seen({0: set(IDS.tolist())})).run(ask([[3, 2, 1, 0], [3, 2, 1, 0]]))
     assert out["items"].tolist() == [[-1] * 6, [3, 2, 1, 0, -1, -1]]
     assert np.isneginf(out["retrieval_scores"][0]).all()
+    assert out["filter_flags"].tolist() == [[Degraded.EXHAUSTED], [0]]
+
+
+def test_what_other_sources_named_is_kept_before_what_retrieval_alone_found() -> None:
+    inputs = ask([[2, 5, 0, 9, 7, 8, 3, 4], [2, 5, 0, 9, 7, 8, 3, 4]])
+    inputs["candidate_sources"][0] = [1, 3, 1, 1, 1, 1, 2, 8]
+    out = make(Seen({0: {1040}})).run(inputs)
+    assert out["items"].tolist() == [[2, 5, 0, 9, 7, 3], [2, 5, 0, 9, 7, 8]]
+    assert out["item_sources"].tolist() == [[1, 3, 1, 1, 1, 2], [1] * 6]
+
+
+def test_a_fill_keeps_to_the_rules_and_is_enough_when_they_allow_no_more() -> None:
+    l1 = np.arange(ITEMS) % 3
+    stage = FilterSeenItems(
+        Catalogue(IDS),
+        Popularity(COUNTS),
+        Seen({0: set(IDS[[0, 3]].tolist())}),  # type: ignore[arg-type]
+        ranked=RANKED,
+        returned=RETURNED,
+        rules=RuleTable(Catalogue(IDS), l1, l1),
+    )
+    inputs = ask([[0, 3, 6, -1], [27, -1, -1, -1]], users=[0, 5])
+    inputs["only_category_l1"][0, 0] = 0
+    inputs["exclude"][0, 5] = 1090
+    inputs["exclude"][1, : ITEMS - 1] = IDS[IDS != 1270]
+    out = stage.run(inputs)
+    assert out["items"].tolist() == [[6, 12, 15, 18, 21, 24], [27, -1, -1, -1, -1, -1]]
+    assert out["item_sources"][0].tolist() == [Source.RETRIEVAL] + [Source.FILL] * 5
     assert out["filter_flags"].tolist() == [[Degraded.EXHAUSTED], [0]]
 
 

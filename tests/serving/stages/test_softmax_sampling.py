@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories.inputs import left_out
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import BadUse
 from recsys.schema import NO_ITEM, Degraded
+from recsys.serving.diversity import ItemVectors
+from recsys.serving.graph import CHOICE_INPUTS
 from recsys.serving.stages.softmax_sampling import SoftmaxSampling, load
 
 FLAGS = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
@@ -24,7 +27,9 @@ def ask(items: list[list[int]], clicks: list[list[float]], user: int = 1) -> dic
         "items": np.array(items),
         "retrieval_scores": -np.arange(len(items[0]), dtype=np.float32)[None].repeat(rows, 0),
         "click_scores": np.array(clicks, np.float32),
+        "item_sources": np.array(items, np.int32) % 8,
         **{name: np.zeros((rows, 1), np.int32) for name in FLAGS},
+        **left_out(CHOICE_INPUTS, rows),
     }
 
 
@@ -123,10 +128,52 @@ def test_samples_follow_the_weights() -> None:
     assert ((drawn - expected) ** 2 / expected).sum() < 13.8  # p = 0.001
 
 
+def test_a_request_may_choose_otherwise_and_changes_nobody_elses_answer(release: Path) -> None:
+    rng = np.random.default_rng(0)
+    items, clicks = np.argsort(rng.random((4, 60)), axis=1).tolist(), rng.random((4, 60)).tolist()
+    stage = SoftmaxSampling(20, vectors=ItemVectors(release))
+    plain, inputs = stage.run(ask(items, clicks)), ask(items, clicks)
+    inputs["sampling"][1] = 1
+    inputs["top_k"][1:] = 7
+    inputs["diversity"][2] = 0.7
+    out = stage.run(inputs)
+    for name in ("ordered_items", "ordered_scores", "ordered_sources"):
+        assert np.array_equal(out[name][0], plain[name][0])
+        assert np.array_equal(out[name][3, :7], plain[name][3, :7])
+    assert (out["ordered_items"][1:, 7:] == NO_ITEM).all()
+    assert (out["ordered_scores"][1:, 7:] == 0).all()
+    for row in (1, 2):
+        assert set(out["ordered_items"][row, :7]) != set(plain["ordered_items"][row, :7])
+        assert len(set(out["ordered_items"][row, :7].tolist())) == 7
+        assert (np.diff(out["ordered_scores"][row]) <= 0).all()
+    assert np.array_equal(out["ordered_sources"][2, :7], out["ordered_items"][2, :7] % 8)
+
+
+def test_a_seed_of_its_own_repeats_a_sample_at_any_time() -> None:
+    items, clicks = [list(range(40))], [[0.5] * 40]
+    stage = SoftmaxSampling(10)
+
+    def sample(seed: int, at: int) -> list[int]:
+        inputs = ask(items, clicks) | {"seed": np.array([[seed]]), "sampling": np.array([[1]], np.int32)}
+        return stage.run(inputs | {"context_time": np.array([[at]])})["ordered_items"][0].tolist()
+
+    assert sample(-5, 10) == sample(-5, 99)
+    assert sample(-5, 10) != sample(6, 10)
+    assert sample(0, 10) != sample(0, 99)
+
+
 def test_parameters_are_read_and_checked() -> None:
-    parameters = {"returned": "5", "sampling": "weighted", "temperature": "0.2", "sampling_seed": "9"}
+    parameters = {
+        "returned": "5",
+        "sampling": "weighted",
+        "temperature": "0.2",
+        "sampling_seed": "9",
+        "diversity": "0",
+    }
     assert load(Path(), parameters) == SoftmaxSampling(5, 0.2, weighted=True, seed=9)
     with pytest.raises(BadUse, match="no such way"):
         load(Path(), parameters | {"sampling": "best"})
     with pytest.raises(BadUse, match="not positive"):
         load(Path(), parameters | {"temperature": "0"})
+    with pytest.raises(BadUse, match="not a share"):
+        load(Path(), parameters | {"diversity": "1.5"})

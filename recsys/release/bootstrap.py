@@ -57,15 +57,15 @@ class Draws:
         if users == 0:
             return Interval.point(math.nan)
         value = float(statistic(np.ones((1, users)))[0])
-        return self._ends(value, np.concatenate([statistic(part) for part in self._weights(users)]))
+        return self._ends(value, np.concatenate([statistic(part) for part in self.weights(users)]))
 
-    def of_medians(self, above: np.ndarray, below: np.ndarray) -> Interval:
-        """The median of `above` [n] over that of `below` [n]; both of a round are drawn together."""
+    def of_ratios(self, above: np.ndarray, below: np.ndarray) -> Interval:
+        """The median of `above` [n] over `below` [n], each round by itself, so what befell both cancels."""
         if not len(above) or len(above) != len(below):
             return Interval.point(math.nan)
-        rounds = np.random.default_rng(self.seed).integers(len(above), size=(self.resamples, len(above)))
-        found = np.median(above[rounds], axis=1) / np.median(below[rounds], axis=1)
-        return self._ends(float(np.median(above) / np.median(below)), found)
+        ratio = above / below
+        rounds = np.random.default_rng(self.seed).integers(len(ratio), size=(self.resamples, len(ratio)))
+        return self._ends(float(np.median(ratio)), np.median(ratio[rounds], axis=1))
 
     def of_reach(self, counts: np.ndarray) -> Interval:
         """The share of items that are in any list at all.
@@ -101,7 +101,8 @@ class Draws:
         low, high = np.quantile(known, [tail, 1 - tail])
         return Interval(value, float(low), float(high))
 
-    def _weights(self, users: int) -> Iterator[np.ndarray]:
+    def weights(self, users: int) -> Iterator[np.ndarray]:
+        """How often each user came in each draw, float64 [some draws, users] at a time."""
         rng = np.random.default_rng(self.seed)
         step = max(1, min(self.resamples, _AT_ONCE // users))
         for at in range(0, self.resamples, step):

@@ -1,87 +1,151 @@
-"""The gate: which metrics a release must reach before it may be served."""
+"""The gate: what a release must reach before it may be served."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+
+from recsys.release.bootstrap import Draws, Interval
+from recsys.release.gate_check import Check, Evidence
+from recsys.release.gate_rows import Rows
 from recsys.release.manifest import Verdict
 from recsys.settings import GateSettings
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A metric and the least value it may have.
-
-    Attributes:
-        metric: Dotted path into the evaluation, such as `ranker.auc`.
-        least: The floor; with `of`, a share of that metric.
-        of: Dotted path of the metric the floor is a share of; None for an absolute floor.
-    """
-
-    metric: str
-    least: float
-    of: str | None = None
-
-
-@dataclass(frozen=True)
-class Check:
-    """A rule with the numbers it met; `floor` is NaN where the compared metric is missing."""
-
-    rule: Rule
-    value: float
-    floor: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the value is a number and not below the floor."""
-        return self.value >= self.floor  # False for NaN on either side
-
-    def __str__(self) -> str:
-        if math.isnan(self.value):
-            return f"{self.rule.metric} is missing"
-        if math.isnan(self.floor):
-            return f"{self.rule.of} is missing"
-        against = f" ({self.rule.least:g} of {self.rule.of})" if self.rule.of else ""
-        return f"{self.rule.metric} {self.value:.4f}, at least {self.floor:.4f}{against}"
-
-
-def rules(settings: GateSettings) -> tuple[Rule, ...]:
-    """The rules of the settings, in the order in which a refusal names them."""
-    return (
-        Rule("retrieval.hit@300", settings.retrieval_hit),
-        Rule("ranker.auc", settings.ranker_auc),
-        Rule("chain.hit@10", settings.over_popularity, of="baselines.popularity.hit@10"),
-        Rule("chain.ndcg@10", settings.over_retrieval, of="retrieval.ndcg@10"),
-    )
-
-
-def checks(metrics: Mapping[str, Any], settings: GateSettings) -> tuple[Check, ...]:
-    """Every rule with the values that the evaluation holds for it."""
-    return tuple(_check(rule, metrics) for rule in rules(settings))
-
-
-def judge(metrics: Mapping[str, Any], settings: GateSettings) -> Verdict:
+def judge(
+    metrics: Mapping[str, Any] | Evidence, settings: GateSettings, parent: Evidence | None = None
+) -> Verdict:
     """Passes a release or says in one line what stands against it.
 
     Args:
-        metrics: The evaluation, as `recsys evaluate --json` prints it.
-        settings: The floors. A metric that is missing or not a number fails its rule.
+        metrics: All that is known about the release, or its evaluation alone.
+        settings: The limits. A metric that is missing or not a number fails its check.
+        parent: The same of the release that it would replace, measured on the same rows and in the same
+            rounds; None for the first release.
     """
-    failed = [str(check) for check in checks(metrics, settings) if not check.passed]
+    return verdict(checks(metrics, settings, parent))
+
+
+def verdict(found: tuple[Check, ...]) -> Verdict:
+    """Passed if every check did; else what failed, in one line."""
+    failed = [str(check) for check in found if not check.passed]
     return Verdict(passed=not failed, reason="; ".join(failed))
 
 
-def _check(rule: Rule, metrics: Mapping[str, Any]) -> Check:
-    reference = 1.0 if rule.of is None else _value(metrics, rule.of)
-    return Check(rule, _value(metrics, rule.metric), rule.least * reference)
+def checks(
+    metrics: Mapping[str, Any] | Evidence, settings: GateSettings, parent: Evidence | None = None
+) -> tuple[Check, ...]:
+    """Every check of the settings, in the order in which a refusal names them; see `judge`."""
+    own = metrics if isinstance(metrics, Evidence) else Evidence(metrics)
+    draws = Draws(settings.resamples, settings.confidence, settings.seed)
+    found = [*_exports(own, settings), *_floors(own, settings, draws)]
+    if parent is not None:
+        found += [*_losses(own, parent, settings, draws), *_slowdown(own, parent, settings, draws)]
+    return tuple(found)
 
 
-def _value(metrics: Mapping[str, Any], path: str) -> float:
-    """The number at a dotted path, NaN if there is none."""
-    found: Any = metrics
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return float(found) if isinstance(found, int | float) else math.nan
+_KEPT: Final = {
+    "retrieval.hit@300": "kept_retrieval",
+    "chain.ndcg@10": "kept_chain",
+    "ranker.auc": "kept_auc",
+    "chain.coverage@10": "kept_coverage",
+    "retrieval.alive": "kept_alive",
+}
+"""Which setting says what share of the parent's value a release must keep."""
+
+
+def _floors(own: Evidence, settings: GateSettings, draws: Draws) -> list[Check]:
+    """Limits that a release meets alone."""
+    found = [
+        Check("retrieval.hit@300", _value(own, "retrieval.hit@300", draws), settings.retrieval_hit),
+        Check("ranker.auc", _value(own, "ranker.auc", draws), settings.ranker_auc),
+        _beside_popularity(own, settings, draws),
+        Check(
+            "chain.ndcg@10 / retrieval.ndcg@10",
+            _share(own, "chain.ndcg@10", "retrieval.ndcg@10", draws),
+            settings.over_retrieval,
+        ),
+    ]
+    if own.outcomes is not None:
+        rows = Rows(own.outcomes)
+        found += [
+            Check("chain.coverage@10", rows.interval("chain.coverage@10", draws), settings.coverage),
+            Check("retrieval.alive", rows.interval("retrieval.alive", draws), settings.alive),
+            Check(
+                "ranker.ece", rows.interval("ranker.ece", draws), settings.calibration_error, at_least=False
+            ),
+        ]
+    return found
+
+
+def _losses(own: Evidence, parent: Evidence, settings: GateSettings, draws: Draws) -> list[Check]:
+    """What a release may lose against its parent."""
+    both = own.outcomes is not None and parent.outcomes is not None
+    rows = Rows(own.outcomes, parent.outcomes) if own.outcomes is not None and both else None
+    found = []
+    for metric, setting in _KEPT.items():
+        if rows is not None:
+            ratio = rows.against_parent(metric, draws)
+        elif metric in ("retrieval.alive", "chain.coverage@10"):
+            continue  # not in every evaluation, and no comparison without rows
+        else:
+            ratio = Interval.point(_ratio(own.value(metric), parent.value(metric)))
+        found.append(Check(f"{metric} / parent", ratio, getattr(settings, setting)))
+    if rows is not None:
+        worse = rows.against_parent("ranker.ece", draws, difference=True)
+        found.append(Check("ranker.ece - parent", worse, settings.calibration_loss, at_least=False))
+    return found
+
+
+def _slowdown(own: Evidence, parent: Evidence, settings: GateSettings, draws: Draws) -> list[Check]:
+    """How much longer a request's models take than the parent's, together."""
+    if own.latency is None or parent.latency is None:
+        return []
+    total, before = (_total(one.latency) for one in (own, parent))
+    ratio = draws.of_ratios(total, before)
+    return [Check("latency / parent", ratio, settings.latency, at_least=False)]
+
+
+def _exports(own: Evidence, settings: GateSettings) -> list[Check]:
+    """Whether what is served computes what was trained."""
+    return [
+        Check(f"parity.{model}", Interval.point(far), settings.parity, at_least=False)
+        for model, far in (own.parity or {}).items()
+    ]
+
+
+def _beside_popularity(own: Evidence, settings: GateSettings, draws: Draws) -> Check:
+    """The chain against the popularity baseline, of which only the mean is known."""
+    reference = own.value("baselines.popularity.hit@10")
+    name = "chain.hit@10 / baselines.popularity.hit@10"
+    found = _value(own, "chain.hit@10", draws)
+    shares = (_ratio(number, reference) for number in (found.value, found.low, found.high))
+    return Check(name, Interval(*shares), settings.over_popularity)
+
+
+def _value(own: Evidence, metric: str, draws: Draws) -> Interval:
+    """With its interval where there are rows."""
+    if own.outcomes is None:
+        return Interval.point(own.value(metric))
+    return Rows(own.outcomes).interval(metric, draws)
+
+
+def _share(own: Evidence, metric: str, of: str, draws: Draws) -> Interval:
+    if own.outcomes is None:
+        return Interval.point(_ratio(own.value(metric), own.value(of)))
+    return Rows(own.outcomes).share(metric, of, draws)
+
+
+def _total(latency: Mapping[str, np.ndarray] | None) -> np.ndarray:
+    total: np.ndarray = np.sum(list((latency or {}).values()), axis=0)
+    return total
+
+
+def _ratio(above: float, below: float) -> float:
+    """Not below anything that is nothing: what was never reached cannot be lost."""
+    if below == 0 and not math.isnan(above):
+        return math.inf
+    return above / below

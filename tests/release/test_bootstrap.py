@@ -86,19 +86,19 @@ def test_many_users_are_drawn_in_parts() -> None:
 def test_no_rows_give_no_number() -> None:
     nobody = np.zeros(0, int)
     assert math.isnan(DRAWS.interval(share_of(nobody, np.zeros(0)), 0).value)
-    assert math.isnan(DRAWS.of_medians(np.zeros(0), np.zeros(0)).value)
+    assert math.isnan(DRAWS.of_ratios(np.zeros(0), np.zeros(0)).value)
     assert math.isnan(DRAWS.of_reach(nobody).value)
     one_label = auc_of(np.arange(5), np.ones(5), np.arange(5.0))
     assert math.isnan(DRAWS.interval(one_label, 5).value)
 
 
-def test_ratio_of_medians() -> None:
+def test_ratio_of_ratios() -> None:
     rng = np.random.default_rng(0)
-    below = rng.normal(1.0, 0.05, 60)
-    found = DRAWS.of_medians(below * 1.2, below)
-    assert found.value == pytest.approx(1.2)
-    assert 1.15 < found.low <= found.high < 1.25
-    assert DRAWS.of_medians(below, below).high == 1.0
+    below = rng.normal(1.0, 0.2, 60)
+    found = DRAWS.of_ratios(below * rng.normal(1.2, 0.02, 60), below)
+    assert found.value == pytest.approx(1.2, abs=0.01)
+    assert 1.18 < found.low < found.high < 1.22
+    assert DRAWS.of_ratios(below, below).high == 1.0
 
 
 def test_reach_varies_as_another_sample_of_users_does() -> None:

@@ -14,6 +14,7 @@ def publish(
     store: str,
     fingerprint: str,
     settings_fingerprint: str,
+    parent: int = 0,
 ) -> int:
     """Publishes a release, refused ones too; the first that passed becomes the current one.
 
@@ -26,6 +27,7 @@ def publish(
         fingerprint: Of the inputs that made the release; by default its content's, so that a
             step that is tried again publishes once.
         settings_fingerprint: Of the settings alone.
+        parent: The release that it was fine-tuned from; 0: it was trained anew.
 
     Returns:
         The release number.
@@ -53,6 +55,8 @@ def publish(
         Path(release.path),
         data=window,
         metrics=json.loads(Path(evaluation.path, "evaluation.json").read_text()),
+        kind="daily" if parent else "full",
+        parent=parent or None,
         gate=Verdict(passed=not reason, reason=reason),
         fingerprint=fingerprint or tree_sha256(Path(release.path)),
         settings_fingerprint=settings_fingerprint,

@@ -32,6 +32,26 @@ At = Annotated[
                  show_default=False),
 ]  # fmt: skip
 
+Days = Annotated[
+    str,
+    typer.Option("--days", help="Days, such as 0-10 or 11,12.", show_default=False),
+]
+
+
+def parse_days(text: str) -> list[int]:
+    """Days from a text such as 0-10 or 11,12, ascending; none of an empty one.
+
+    Raises:
+        BadUse: It is something else.
+    """
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        if not first.strip().isdecimal() or not (last or first).strip().isdecimal():
+            raise BadUse("--days", f"{text!r} are not days", "Write them like 0-10 or 11,12")
+        found.update(range(int(first), int(last or first) + 1))
+    return sorted(found)
+
 
 def check_id(value: int, option: str) -> int:
     """The id itself.

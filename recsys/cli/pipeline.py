@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
-from recsys.cli.options import DataDir, Json
+from recsys.cli.options import DataDir, Days, Json, parse_days
 from recsys.cli.output import messages, print_json, results
 from recsys.cli.pipeline_submit import submit
 from recsys.cli.steps import Steps
@@ -23,11 +23,33 @@ app.command()(submit)
 
 
 @run.command()
-def full(data: DataDir, json: Json = False) -> None:
-    """Train everything on a data set and publish a release."""
+def full(data: DataDir, days: Days = "", json: Json = False) -> None:
+    """Train everything on a data set and publish a release; the days after those given validate."""
+    _tell(train(data, Steps(), parse_days(days)), json)
+
+
+@run.command()
+def daily(
+    data: DataDir,
+    days: Days = "",
+    release: Annotated[
+        int, typer.Option(min=0, help="The release that learns.", show_default="the current one")
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Fine-tune a release on new days; left out: all since its training but the newest, which judges."""
+    from recsys.kubeflow import run_daily
+
+    settings, wanted = get_settings(), parse_days(days)
+    with _shown(Steps()) as show:
+        made = run_daily(data, settings.home, settings, show, days=wanted, release=release)
+    _tell(made, json)
+
+
+def _tell(release: int, json: bool) -> None:
+    """Say which release was made, and whether it is the one that is served."""
     from recsys.release.store import ReleaseStore
 
-    release = train(data, Steps())
     current = ReleaseStore(get_settings().home / "releases").current()
     if json:
         print_json({"release": release, "current": current})
@@ -52,12 +74,13 @@ def compile_all(
         results.print(str(path))
 
 
-def train(data: Path, steps: Steps) -> int:
+def train(data: Path, steps: Steps, days: Sequence[int] = ()) -> int:
     """Run the full training and keep a clean copy of its data, which `recsys evaluate` reads.
 
     Args:
         data: Folder of a data set.
         steps: Where progress is shown.
+        days: To train on; empty for the usual ones.
 
     Returns:
         The release number.
@@ -71,7 +94,7 @@ def train(data: Path, steps: Steps) -> int:
 
     settings = get_settings()
     with _shown(steps) as show:
-        release = run_full(data, settings.home, settings, show)
+        release = run_full(data, settings.home, settings, show, days)
     with steps.step("Clean copy of the data") as note:
         import_data(data, settings.home, note)
     return release

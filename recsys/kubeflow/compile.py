@@ -8,9 +8,10 @@ from typing import Any
 
 def pipelines() -> dict[str, Any]:
     """Every pipeline of the project by the name of its IR file, without suffix."""
+    from pipelines.daily_finetuning import daily_finetuning
     from pipelines.full_training import full_training
 
-    return {"full_training": full_training}
+    return {"daily_finetuning": daily_finetuning, "full_training": full_training}
 
 
 def compile_pipelines(out_dir: Path, image: str | None = None) -> list[Path]:

@@ -1,0 +1,55 @@
+"""Ranking learns new days: the whole DLRM, on top of the fine-tuned query tower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from recsys.models import dlrm
+from recsys.models.dlrm import Ranker
+from recsys.models.examples import Examples, hold_out, newest
+from recsys.models.finetune_parent import Parent, restore
+from recsys.models.fit import Progress
+from recsys.models.ranking import RankingTrainer, tensors, tile
+from recsys.models.towers import Towers
+from recsys.settings import FinetuneSettings
+
+
+def tune(
+    parent: Parent,
+    rows: pd.DataFrame,
+    towers: Path,
+    settings: FinetuneSettings,
+    progress: Progress = lambda *_: None,
+) -> Ranker:
+    """Trains the parent's ranker on new days.
+
+    Args:
+        parent: The release to start from.
+        rows: Raw rows of the new days and the replayed ones.
+        towers: The fine-tuned query tower and the parent's candidate tower, as exported.
+        settings: Epochs and rate.
+        progress: Told how each epoch went.
+
+    Returns:
+        The ranker; rows held out decide how much of its correction is kept.
+
+    Raises:
+        BadData: The parent's weights do not fit the model that its recipe builds.
+    """
+    ranking = parent.training.ranking.model_copy(update=settings.ranking.model_dump())
+    recipe = parent.training.model_copy(update={"ranking": ranking})
+    examples = newest(Examples.build(rows, parent.catalogue, parent.workflows), ranking.newest_rows)
+    kept, held = hold_out(examples, recipe.validation_share, ranking.validation_rows, recipe.seed)
+    retrieval = Towers.load(towers, parent.catalogue)
+    model = dlrm.build(parent.workflows, ranking, recipe.seed)
+    trainer = RankingTrainer(model, parent.catalogue, kept, retrieval, recipe)
+    items = {name: tf.constant(column) for name, column in parent.catalogue.inputs.items()}
+    one = tile(tensors(kept.take(np.arange(1))), items, tf.zeros((1, 1), tf.int64))
+    model(one)  # builds its variables
+    restore(model.variables, parent.weights("dlrm"), "ranker")
+    history = trainer.run(held, progress)
+    return Ranker(model, retrieval, trainer.level, history)

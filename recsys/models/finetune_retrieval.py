@@ -1,0 +1,184 @@
+"""Retrieval learns new days: the query tower only, so that items, their embeddings and the index stay.
+
+What the tower learns is where each user stands among items that do not move. Most of a day's news is in the
+clicks themselves: they enter the users' click histories at once, and the vectors that clicks are read by, the
+other features' embeddings and the network follow in a few epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import merlin.models.tf as mm
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from recsys.models import blocks, two_tower
+from recsys.models.click_state import ClickState
+from recsys.models.examples import Catalogue, Examples, hold_out
+from recsys.models.finetune_parent import Parent, restore
+from recsys.models.fit import History, Progress
+from recsys.models.history import ClickHistory, newest_clicks
+from recsys.models.retrieval import RetrievalTrainer, embed
+from recsys.models.towers import Towers
+from recsys.settings import FinetuneSettings, TrainingSettings
+
+_INDEX: Final = "item_index"
+
+
+@dataclass(frozen=True)
+class TunedQuery:
+    """A fine-tuned query tower.
+
+    Attributes:
+        query: The tower.
+        state: The click histories as they are now; None where the parent has none.
+        history: How each epoch went.
+    """
+
+    query: mm.Encoder
+    state: ClickState | None
+    history: History = field(default_factory=list)
+
+
+class ItemVectors:
+    """Stands in for an item encoder: looks vectors up by the item's index.
+
+    Args:
+        vectors: float32 [n, 64].
+        trainable: Whether training changes them.
+    """
+
+    def __init__(self, vectors: np.ndarray, trainable: bool) -> None:
+        self.table = tf.Variable(vectors, trainable=trainable, name="item_vectors")
+        self.trainable_variables = [self.table] if trainable else []
+        self.schema = _Names([_INDEX])
+
+    def __call__(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """float32 [rows, 64] of item indexes [rows, 1]."""
+        del training  # there is nothing that training does differently
+        return tf.gather(self.table, inputs[_INDEX][:, 0])
+
+
+@dataclass(frozen=True)
+class _Names:
+    column_names: list[str]
+
+
+@dataclass(frozen=True)
+class _Encoders:
+    query_encoder: mm.Encoder
+    candidate_encoder: Any
+
+
+def tune(
+    parent: Parent,
+    rows: pd.DataFrame,
+    settings: FinetuneSettings,
+    progress: Progress = lambda *_: None,
+) -> TunedQuery:
+    """Trains the parent's query tower on new days.
+
+    Args:
+        parent: The release to start from.
+        rows: Raw rows with `replayed`; only clicks count, and only those that are not replayed are new.
+        settings: Epochs and rate.
+        progress: Told how each epoch went.
+
+    Returns:
+        The tower, its user embeddings completed with all clicks.
+
+    Raises:
+        BadData: The parent's weights do not fit the model that its recipe builds.
+    """
+    recipe = _recipe(parent.training, settings)
+    clicked = rows[rows["click"] == 1]
+    examples = Examples.build(clicked, parent.catalogue, parent.workflows)
+    kept, held = hold_out(examples, recipe.validation_share, recipe.validation_rows, recipe.seed)
+    query = _restored(parent, examples, recipe)
+    items = Towers.load(parent.path, parent.catalogue).items
+    new = examples.take(~clicked["replayed"].to_numpy())
+    histories = _Histories.of(parent, new, held)
+    if histories is not None:
+        histories.take_out(query)
+    trainer = RetrievalTrainer(
+        _Encoders(query, ItemVectors(items, trainable=False)),
+        histories and histories.watched,
+        _by_index(parent.catalogue),
+        kept,
+        recipe,
+    )
+    history = trainer.run(held, progress)
+    if histories is None:
+        return TunedQuery(query, None, history)
+    return TunedQuery(query, histories.complete(query), history)
+
+
+@dataclass(frozen=True)
+class _Histories:
+    """The clicks before the new days, those to train with, and all.
+
+    What is held out to watch training by must not be in the histories until it is over.
+    """
+
+    old: ClickHistory
+    watched: ClickHistory
+    whole: ClickHistory
+
+    @classmethod
+    def of(cls, parent: Parent, new: Examples, held: Examples) -> _Histories | None:
+        state = ClickState.load(parent.path)
+        if state is None:
+            return None
+        users, length = state.clicks.shape
+        nothing = len(parent.catalogue)
+        vectors, catalogue = ItemVectors(state.vectors, trainable=True), _by_index(parent.catalogue)
+        seen = new.take(~_is_among(new, held))
+        extended = [
+            tf.constant(state.extended(newest_clicks(some, users, length, nothing))) for some in (seen, new)
+        ]
+        made = [ClickHistory(vectors, catalogue, one) for one in (tf.constant(state.clicks), *extended)]
+        return cls(*made)
+
+    def take_out(self, query: mm.Encoder) -> None:
+        """Takes what the old clicks say out of the user embeddings; the trainer adds what it trained with."""
+        _users(query).assign_sub(self.old.sums())
+
+    def complete(self, query: mm.Encoder) -> ClickState:
+        """Puts what all clicks say in the place of what the watched ones do."""
+        _users(query).assign_add(self.whole.sums() - self.watched.sums())
+        return ClickState.of(self.whole)
+
+
+def _recipe(training: TrainingSettings, settings: FinetuneSettings) -> TrainingSettings:
+    """The parent's recipe with the fine-tuning's epochs and rate."""
+    retrieval = training.retrieval.model_copy(update=settings.retrieval.model_dump())
+    return training.model_copy(update={"retrieval": retrieval})
+
+
+def _restored(parent: Parent, examples: Examples, recipe: TrainingSettings) -> mm.Encoder:
+    query = two_tower.build(parent.workflows, recipe.retrieval, recipe.seed).query_encoder
+    embed(query, examples.take(np.arange(1)).inputs)  # builds its variables
+    restore(query.variables, parent.weights("query_tower"), "query tower")
+    return query
+
+
+def _by_index(catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the item's index as its only input."""
+    return Catalogue(catalogue.item_ids, {_INDEX: np.arange(len(catalogue), dtype=np.int64)[:, None]})
+
+
+def _is_among(rows: Examples, others: Examples) -> np.ndarray:
+    """Whether a row is one of the others, bool [rows]."""
+    keys = [
+        pd.MultiIndex.from_arrays([some.inputs["user_id"][:, 0], some.item, some.timestamp])
+        for some in (rows, others)
+    ]
+    found: np.ndarray = keys[0].isin(keys[1])
+    return found
+
+
+def _users(query: mm.Encoder) -> tf.Variable:
+    return blocks.embedding_tables(query)["user_id"]

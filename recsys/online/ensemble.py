@@ -21,9 +21,8 @@ from tritonclient.utils import InferenceServerException
 from recsys.errors import RecsysError, Unavailable
 from recsys.online.batching import Batcher, Limits
 from recsys.online.question import Question, columns
-from recsys.schema import NO_ITEM
 from recsys.serving.breaker import Breaker
-from recsys.serving.client import Recommendation
+from recsys.serving.client import Recommendation, recommendations
 from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
 
 _TYPES: Final = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
@@ -122,7 +121,7 @@ class Ensemble:
             raise Unavailable(self._name, cause, "See `recsys status`") from error
         finally:
             self._under_way -= 1
-        return _answers(answer)
+        return recommendations(answer)
 
 
 def _inputs(questions: Sequence[Question]) -> list[Any]:
@@ -133,18 +132,3 @@ def _inputs(questions: Sequence[Question]) -> list[Any]:
         port.set_data_from_numpy(column)
         ports.append(port)
     return ports
-
-
-def _answers(answer: Any) -> list[Recommendation]:
-    """Each user's part of what Triton answered."""
-    ids, scores = answer.as_numpy("ordered_ids"), answer.as_numpy("ordered_scores")
-    degraded, sources = answer.as_numpy("degraded"), answer.as_numpy("ordered_sources")
-    release = int(answer.get_response().model_version or 0)
-    counts = (ids != NO_ITEM).sum(axis=1).tolist()
-    rows = zip(ids, scores, sources, degraded[:, 0].tolist(), counts, strict=True)
-    return [
-        Recommendation(
-            row_ids[:count].tolist(), row_scores[:count].tolist(), bits, release, row_sources[:count].tolist()
-        )
-        for row_ids, row_scores, row_sources, bits, count in rows
-    ]

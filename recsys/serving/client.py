@@ -40,6 +40,23 @@ class Recommendation:
     sources: list[int] = field(default_factory=list)
 
 
+def recommendations(answer: Any, top: int | None = None) -> list[Recommendation]:
+    """Each user's part of what the ensemble answered.
+
+    Args:
+        answer: The result of a call to the ensemble that asked for all its outputs.
+        top: At most so many items for each user; None for all.
+    """
+    ids, scores, degraded, sources = (answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS)
+    release = int(answer.get_response().model_version or 0)
+    found = []
+    for row, bits in enumerate(degraded[:, 0].tolist()):
+        count = min(int((ids[row] != NO_ITEM).sum()), top or ids.shape[1])
+        items, worth, named = (each[row, :count].tolist() for each in (ids, scores, sources))
+        found.append(Recommendation(items, worth, bits, release, named))
+    return found
+
+
 class RecommendClient:
     """Asks a running Triton for recommendations.
 
@@ -85,15 +102,7 @@ class RecommendClient:
             inputs["device_type"] = _column("device_type", _device_number(device), len(users))
         if timestamp is not None:
             inputs["timestamp"] = _column("timestamp", timestamp, len(users))
-        answer = self._infer(inputs)
-        ids, scores, degraded, sources = (answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS)
-        release = int(answer.get_response().model_version or 0)
-        found = []
-        for row, bits in enumerate(degraded[:, 0].tolist()):
-            count = min(int((ids[row] != NO_ITEM).sum()), top or ids.shape[1])
-            items, worth, named = (each[row, :count].tolist() for each in (ids, scores, sources))
-            found.append(Recommendation(items, worth, bits, release, named))
-        return found
+        return recommendations(self._infer(inputs), top)
 
     def close(self) -> None:
         """Close the connection."""

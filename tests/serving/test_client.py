@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,9 +54,18 @@ def test_a_server_that_is_not_there_is_unavailable(nobody: RecommendClient) -> N
 
 
 def test_pads_are_cut_off() -> None:
-    ids, scores = np.array([7, -5, -1, -1]), np.array([0.6, 0.4, 0, 0], np.float32)
-    full = client_module._cut(ids, scores, 3, None, 9)
-    assert (full.ids, full.degraded, full.release) == ([7, -5], 3, 9)
-    assert full.scores == pytest.approx([0.6, 0.4])
-    assert client_module._cut(ids, scores, 0, 1, 9).ids == [7]
-    assert client_module._cut(ids, scores, 0, 50, 9).ids == [7, -5]
+    tensors = {
+        "ordered_ids": np.array([[7, -5, -1, -1], [8, 9, 10, 11]]),
+        "ordered_scores": np.array([[0.6, 0.4, 0, 0], [0.4, 0.3, 0.2, 0.1]], np.float32),
+        "ordered_sources": np.array([[1, 3, 0, 0], [2, 1, 1, 8]], np.int32),
+        "degraded": np.array([[3], [0]], np.int32),
+    }
+    answer = SimpleNamespace(
+        as_numpy=tensors.__getitem__, get_response=lambda: SimpleNamespace(model_version="9")
+    )
+    short, full = client_module.recommendations(answer)
+    assert (short.ids, short.sources, short.degraded, short.release) == ([7, -5], [1, 3], 3, 9)
+    assert short.scores == pytest.approx([0.6, 0.4])
+    assert full.ids == [8, 9, 10, 11]
+    assert [found.ids for found in client_module.recommendations(answer, 1)] == [[7], [8]]
+    assert [len(found.ids) for found in client_module.recommendations(answer, 50)] == [2, 4]

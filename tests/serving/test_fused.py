@@ -6,12 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories.inputs import left_out
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from recsys.errors import BadData
 from recsys.serving.chain import Chain
-from recsys.serving.graph import ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS, FUSED_MODEL, MODELS, model, steps
+from recsys.serving.graph import (
+    CHOICE_INPUTS,
+    ENSEMBLE_OUTPUTS,
+    FUSED_MODEL,
+    MODELS,
+    RULE_INPUTS,
+    model,
+    steps,
+)
 from recsys.serving.render import model_config
 from recsys.serving.stage import Stage, load_stage
 from recsys.settings import Settings
@@ -33,8 +42,7 @@ def test_it_answers_like_the_chain(fused: Stage, chain: Chain, rows: int) -> Non
         "device_type": rng.integers(-1, 3, (rows, 1)).astype(np.int32),
         "timestamp": rng.integers(1, 10**9, (rows, 1)),
     }
-    assert tuple(inputs) == ENSEMBLE_INPUTS
-    found, expected = fused.run(inputs), chain.run(inputs)
+    found, expected = fused.run(inputs | left_out((*RULE_INPUTS, *CHOICE_INPUTS), rows)), chain.run(inputs)
     assert tuple(found) == ENSEMBLE_OUTPUTS
     for name in ENSEMBLE_OUTPUTS:
         assert np.array_equal(found[name], expected[name]), name

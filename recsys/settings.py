@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,6 +21,10 @@ class ServingSettings(BaseModel):
         "ensemble",
         description="ensemble: fourteen models; fused: their stages in one process, ensemble_fused",
     )
+    onnx_backend: Literal["python", "triton-cpu", "triton-gpu"] = Field(
+        "python", description="what runs tower and ranker: the Python backend or Triton's own onnxruntime"
+    )
+    replicas: int = Field(1, ge=1, le=16, description="Triton servers of a local system")
     fused_instances: int = Field(1, ge=1, description="processes of ensemble_fused, each with its own memory")
     http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")
     grpc_port: int = Field(8001, ge=0, le=65535)
@@ -86,8 +90,16 @@ class FitSettings(BaseModel):
 class RetrievalSettings(FitSettings):
     """The two-tower model."""
 
-    query_tower: Literal["static", "context"] = Field(
-        "context", description="static: the user alone; context: device, hour and weekday as well"
+    query_tower: Literal["static", "context", "session"] = Field(
+        "context",
+        description="static: the user alone; context: device, hour and weekday as well; session: and the "
+        "newest clicks",
+    )
+    session_width: int = Field(32, ge=1, description="of the session encoder; a multiple of its heads")
+    session_heads: int = Field(2, ge=1, description="of the session encoder's attention")
+    session_layers: int = Field(1, ge=1, description="of the session encoder")
+    session_forget: float = Field(
+        0.1, ge=0, lt=1, description="share of training rows whose newest clicks are hidden"
     )
     epochs: int = Field(4, ge=1)
     clicks: int = Field(
@@ -239,11 +251,35 @@ class GateSettings(BaseModel):
     kept_coverage: float = Field(0.8, ge=0, description="coverage@10 of the chain")
     kept_alive: float = Field(0.9, ge=0, description="share of the items that retrieval finds")
     calibration_loss: float = Field(0.02, ge=-1, le=1, description="greatest ECE above the parent's")
+    compare: bool = Field(True, description="with the parent; false lets a release pass on the floors alone")
     latency: float = Field(1.15, gt=0, description="greatest time of a request's models, of the parent's")
     rounds: int = Field(60, ge=3, description="rounds in which a release and its parent take turns")
     resamples: int = Field(1_000, ge=50, description="draws of an interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="share of the draws inside an interval")
     seed: int = 0
+
+
+class PromotionSettings(BaseModel):
+    """How a release is put before the shop; see `recsys.release.promote`."""
+
+    at_once: int = Field(1, ge=1, description="replicas that load at the same time")
+    drain_s: float = Field(1.0, ge=0, description="between the switch and the unloading of the old release")
+    load_s: float = Field(120.0, gt=0, description="longest that one model may take to load")
+    requests: int = Field(16, ge=1, description="recorded requests that warm a replica and are compared")
+    tolerance: float = Field(1e-5, ge=0, description="of scores, between a replica and the release itself")
+    agent_port: int = Field(8003, ge=0, le=65535, description="of the agent beside each Triton on a cluster")
+    admin_key: SecretStr = Field(SecretStr(""), description="of Triton's model control and of the agents")
+
+
+class TrialSettings(BaseModel):
+    """A challenger beside the release that is served; see `recsys.online.trial`."""
+
+    refresh_s: float = Field(1.0, gt=0, description="how often a gateway reads which challenger there is")
+    recorded: int = Field(256, ge=1, description="requests kept to warm the next release with")
+    record_every_s: float = Field(1.0, ge=0, description="least time between two requests that are kept")
+    queue: int = Field(256, ge=1, description="copies and exposures that wait; beyond it they are dropped")
+    exposures: int = Field(200_000, ge=1, description="exposures kept")
+    shown: int = Field(10, ge=1, le=100, description="first items of an answer that count as shown")
 
 
 class Settings(BaseSettings):
@@ -267,6 +303,8 @@ class Settings(BaseSettings):
     evaluation: EvaluationSettings = EvaluationSettings()
     encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()
+    promotion: PromotionSettings = PromotionSettings()
+    trial: TrialSettings = TrialSettings()
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from recsys.errors import BadUse
+from recsys.serving import native
 from recsys.serving.graph import ENSEMBLE, steps
 from recsys.serving.render import ensemble_config, model_config, repository_files
 from recsys.settings import ServingSettings
@@ -35,6 +36,9 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
         _write(path, text)
         if path.suffix == ".py":
             _compile(path)
+    for model in steps(settings.variant):
+        if native.is_native(model, releases, [number], settings):
+            native.write(staging / model.name, model, releases, [number], settings)
     shutil.rmtree(models_dir, ignore_errors=True)
     staging.replace(models_dir)
 
@@ -61,6 +65,9 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
     wanted = repository_files(settings, str(releases.resolve()), numbers[0])
     for model in steps(settings.variant):
         folder = models_dir / model.name
+        if native.is_native(model, releases, numbers, settings):
+            native.write(folder, model, releases, numbers, settings)
+            continue
         for number in numbers:
             path = folder / str(number) / "model.py"
             if _write(path, wanted[f"{model.name}/{numbers[0]}/model.py"]):
@@ -68,17 +75,18 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
         _write(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
 
 
-def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings) -> None:
-    """Have the ensemble answer from one release: loading it afterwards is the switch.
+def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings, name: str = ENSEMBLE) -> None:
+    """Have an ensemble answer from one release: loading it afterwards is the switch.
 
     Args:
         models_dir: The repository.
         number: A release that the ensemble's models serve already.
         settings: The same as `assemble` was given.
+        name: Which ensemble; one that is not there yet is made.
     """
-    folder = models_dir / ENSEMBLE
+    folder = models_dir / name
     (folder / str(number)).mkdir(parents=True, exist_ok=True)
-    _write(folder / "config.pbtxt", ensemble_config(settings, number))
+    _write(folder / "config.pbtxt", ensemble_config(settings, number, name))
 
 
 def drop_versions(models_dir: Path, keep: Sequence[int]) -> None:

@@ -12,7 +12,8 @@ NEEDED = (
     "PING", "HGETALL k", "HMGET k f", "HSET k f v", "HDEL k f", "EXPIRE k 1", "DEL k", "UNLINK k", "MGET k",
     "SET k v", "XADD s * f v", "XGROUP CREATE s g $", "XREADGROUP GROUP g c STREAMS s >", "XLEN s",
     "XAUTOCLAIM s g c 1 0", "XACK s g 1-1", "XRANGE s - +", "ZADD z 1 m", "ZINCRBY z 1 m", "ZREVRANGE z 0 1",
-    "SETBIT b 1 1", "SCAN 0", "EXISTS k", "XINFO GROUPS s", "INFO", "EVAL x 0", "EVALSHA x 0", "SCRIPT LOAD x", "MULTI", "EXEC",
+    "SETBIT b 1 1", "SCAN 0", "EXISTS k", "XINFO GROUPS s", "INFO", "EVAL x 0", "EVALSHA x 0",
+    "SCRIPT LOAD x", "MULTI", "EXEC",
 )  # fmt: skip
 FORBIDDEN = (
     "FLUSHALL", "FLUSHDB", "KEYS *", "CONFIG SET a b", "CONFIG GET a", "MONITOR", "DEBUG SLEEP 1", "SHUTDOWN",

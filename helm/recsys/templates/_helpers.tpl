@@ -115,7 +115,7 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end -}}
 
-{{/* The init container that fetches a release. Takes (list $ image module). */}}
+{{/* The init container that fetches a release. Takes (list $ image module env). */}}
 {{- define "recsys.fetch" -}}
 {{- $root := index . 0 -}}
 - name: fetch-release
@@ -126,6 +126,9 @@ capabilities: { drop: [ALL] }
     {{- include "recsys.releaseArgs" $root | nindent 4 }}
   env:
     {{- include "recsys.env" $root | nindent 4 }}
+    {{- with index . 3 }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   resources:
     requests: { cpu: 250m, memory: 256Mi, ephemeral-storage: 256Mi }
     limits: { memory: 512Mi, ephemeral-storage: {{ $root.Values.release.sizeLimit }} }

@@ -120,6 +120,13 @@ class EventSettings(BaseModel):
     dedupe_s: int = Field(7 * 24 * 3600, ge=1, description="an event id is remembered at least this long")
     sqs_queue_url: str = ""
     sqs_dead_letter_url: str = ""
+    sqs_timeout_s: float = Field(1.0, gt=0, description="time limit of one call to SQS, waiting apart")
+
+    @model_validator(mode="after")
+    def _queues_are_named(self) -> EventSettings:
+        if self.log == "sqs" and not (self.sqs_queue_url and self.sqs_dead_letter_url):
+            raise ValueError("log sqs needs sqs_queue_url and sqs_dead_letter_url")
+        return self
 
 
 class WorkerSettings(BaseModel):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from recsys.cli import evaluate
 from recsys.cli.options import Json
-from recsys.cli.output import print_json, results, table
+from recsys.cli.output import messages, print_json, results, table
+from recsys.cli.steps import Steps
 from recsys.errors import BadUse
 from recsys.settings import get_settings
 
 app = typer.Typer(help="List, show and choose releases.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(min=1, help="Release number.", show_default=False)]
+Replicas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replica",
+        help="host:port of a Triton's HTTP service; dns:NAME:PORT for all behind a name; kubernetes:SERVICE. "
+        "May be repeated. This machine's when not given.",
+    ),
+]
 
 
 def _store() -> Any:
@@ -64,16 +74,13 @@ def show(release: Number, json: Json = False) -> None:
 
 
 @app.command()
-def promote(release: Number) -> None:
-    """Serve a release from now on."""
-    store = _store()
-    store.verify(release)
-    store.set_current(release)
-    results.print(f"Release {release} is current; `recsys up` serves it.")
+def promote(release: Number, replica: Replicas = None, json: Json = False) -> None:
+    """Serve a release from now on: on every replica, or on none."""
+    _promote(release, replica, json=json)
 
 
 @app.command()
-def rollback() -> None:
+def rollback(replica: Replicas = None, json: Json = False) -> None:
     """Serve the release that the current one was made from, or else the one before it."""
     from recsys.local.services import require_release
 
@@ -84,7 +91,24 @@ def rollback() -> None:
     target = parent if parent in passed else max(passed, default=None)
     if target is None:
         raise BadUse(f"release {current}", "is the first that passed its gate", "Nothing lies before it")
-    promote(target)
+    _promote(target, replica, json=json, fill=False)
+
+
+def _promote(release: int, replica: list[str] | None, *, json: bool, fill: bool = True) -> None:
+    from recsys.local.promotion import promote_here
+
+    steps = Steps()
+    with steps.step(f"Release {release}") as note:
+        done = promote_here(get_settings(), release, lambda name, event: note(f"{name}: {event}"), fill=fill)
+    if json:
+        print_json({"release": release, **(asdict(done) if done else {"replicas": []})})
+    elif done is None:
+        results.print(f"Release {release} is current; `recsys up` serves it.")
+    else:
+        took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in done.seconds.items())
+        results.print(f"Release {release} is served by {', '.join(done.replicas)} ({took}).")
+        for trouble in done.unsettled:
+            messages.print(f"Not tidied up: {trouble}")
 
 
 def _summary(manifest: Any) -> dict[str, Any]:

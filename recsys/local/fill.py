@@ -26,12 +26,13 @@ def settings_at(settings: Settings, valkey_url: str) -> Settings:
     return settings.model_copy(update={"valkey": settings.valkey.model_copy(update={"url": valkey_url})})
 
 
-def fill_features(context: Context, report: Callable[[str], object]) -> None:
+def fill_features(context: Context, report: Callable[[str], object], *, fresh: bool = True) -> None:
     """Write the release's features of users, items and behaviour, unless they were the last ones written.
 
     Args:
         context: Settings, release and Valkey's endpoint.
         report: Told what is being done.
+        fresh: Whether a full training may start from an empty store; not while shoppers are served from it.
 
     Raises:
         Unavailable: Valkey did not answer.
@@ -51,7 +52,7 @@ def fill_features(context: Context, report: Callable[[str], object]) -> None:
         if (client.get(FILLED_KEY) or b"").decode() == wanted:
             return
         report("filling it with features")
-        write_features(settings_at(context.settings, url), folder / _FEAST_DIR, manifest)
+        write_features(settings_at(context.settings, url), folder / _FEAST_DIR, manifest, fresh=fresh)
         client.set(FILLED_KEY, wanted)
     except redis.RedisError as error:
         raise Unavailable("Valkey", str(error), "Run `recsys up` again") from error
@@ -59,7 +60,7 @@ def fill_features(context: Context, report: Callable[[str], object]) -> None:
         client.close()
 
 
-def write_features(settings: Settings, folder: Path, manifest: Manifest) -> None:
+def write_features(settings: Settings, folder: Path, manifest: Manifest, *, fresh: bool = True) -> None:
     """Write a release's feature rows to Feast's online store.
 
     A full training starts from an empty store, since its shop may be another one; any other release keeps
@@ -69,6 +70,7 @@ def write_features(settings: Settings, folder: Path, manifest: Manifest) -> None
         settings: Profile, home and Valkey's URL.
         folder: One parquet file a feature view.
         manifest: The release's.
+        fresh: False keeps what is there, whatever the release.
 
     Raises:
         Unavailable: Valkey did not answer.
@@ -81,7 +83,7 @@ def write_features(settings: Settings, folder: Path, manifest: Manifest) -> None
     from recsys.features.online_store import BEHAVIOR_VIEW
 
     feast_repo.apply(settings)
-    if manifest.kind == "full":
+    if manifest.kind == "full" and fresh:
         feast_repo.reset(settings)
     now = pd.Timestamp(time.time(), unit="s", tz="UTC").floor("s")
     with one_line_errors(settings):

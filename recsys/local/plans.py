@@ -42,8 +42,12 @@ def _free_or_any(port: int) -> int:
     return 0 if is_taken(port) else port
 
 
-def plan_triton(context: Context) -> Launch:
+def plan_triton(context: Context, name: str = "triton") -> Launch:
     """Triton with a model repository that is assembled anew from the release.
+
+    Args:
+        context: What is known.
+        name: Which of the replicas; all but the first take any free ports.
 
     Raises:
         BadUse: There is no release.
@@ -52,9 +56,11 @@ def plan_triton(context: Context) -> Launch:
     if context.release is None:
         raise BadUse("Triton", "there is no release to serve", NO_RELEASE_FIX)
     settings = settings_at(context.settings, context.endpoints["valkey"]["url"])
-    folder = settings.home / "triton"
+    folder = settings.home / name
     models = folder / "models"
     assemble(models, context.releases, context.release, settings.serving)
+    if name != "triton":
+        settings = _with_any_ports(settings)
     ports = triton.Ports.choose(_with_previous_ports(settings, context.previous))
     return Launch(triton.command(models, folder, ports), ports.endpoints(), triton.environment(settings))
 
@@ -93,7 +99,9 @@ def plan_gateway(context: Context) -> Launch:
     variables = {
         "RECSYS_HOME": str(context.settings.home),
         "RECSYS_VALKEY__URL": context.endpoints["valkey"]["url"],
-        "RECSYS_GATEWAY__TRITON": context.endpoints["triton"]["grpc"],
+        "RECSYS_GATEWAY__TRITON": ",".join(
+            found["grpc"] for name, found in context.endpoints.items() if name.startswith("triton")
+        ),
         "RECSYS_GATEWAY__PORT": str(port),
     }
     command = [sys.executable, "-m", "recsys.online.gateway"]
@@ -124,6 +132,11 @@ def worker_lives(found: Endpoints) -> bool:
         return False
     finally:
         client.close()
+
+
+def _with_any_ports(settings: Settings) -> Settings:
+    any_port = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
+    return settings.model_copy(update={"serving": settings.serving.model_copy(update=any_port)})
 
 
 def _with_previous_ports(settings: Settings, previous: Endpoints) -> Settings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import plans, valkey
 from recsys.local.fill import fill_features
-from recsys.local.service import Service
+from recsys.local.service import Context, Launch, Service
 from recsys.local.supervisor import Supervisor
 from recsys.release.store import ReleaseStore
 from recsys.serving import triton
@@ -24,7 +26,7 @@ def supervisor(settings: Settings) -> Supervisor:
         BadData: The pointer to the current release is damaged.
     """
     store = ReleaseStore(settings.home.resolve() / "releases")
-    return Supervisor(SERVICES, settings, store.current())
+    return Supervisor(services(settings.serving.replicas), settings, store.current())
 
 
 def require_release(settings: Settings) -> int:
@@ -79,5 +81,24 @@ TRITON = Service(
     ready_timeout_s=120,
 )
 WORKER = Service("worker", plans.plan_worker, is_ready=plans.worker_lives, needs=("valkey",))
-GATEWAY = Service("gateway", plans.plan_gateway, is_ready=plans.gateway_is_ready, needs=("valkey", "triton"))
-SERVICES = (VALKEY, TRITON, WORKER, GATEWAY)
+
+
+def services(replicas: int = 1) -> tuple[Service, ...]:
+    """The services in the order of their start.
+
+    Args:
+        replicas: Triton servers; the second is called triton-2.
+    """
+    tritons = [replace(TRITON, name=name, plan=_plan_named(name)) for name in triton_names(replicas)]
+    needs = ("valkey", *(service.name for service in tritons))
+    gateway = Service("gateway", plans.plan_gateway, is_ready=plans.gateway_is_ready, needs=needs)
+    return (VALKEY, *tritons, WORKER, gateway)
+
+
+def triton_names(replicas: int) -> list[str]:
+    """Names of the Triton servers: triton, triton-2 and so on."""
+    return ["triton", *(f"triton-{number}" for number in range(2, replicas + 1))]
+
+
+def _plan_named(name: str) -> Callable[[Context], Launch]:
+    return lambda context: plans.plan_triton(context, name)

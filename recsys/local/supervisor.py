@@ -59,6 +59,7 @@ class Supervisor:
         """
         with self.state.locked():
             running = self.state.read()
+            self._stop_strangers(running, report)
             restarted: set[str] = set()
             for service in self.services:
                 before = running.get(service.name)
@@ -102,6 +103,13 @@ class Supervisor:
                 if entry is None or not entry.process.alive():
                     self._retry(service, retries[service.name], report)
             time.sleep(_POLL_S)
+
+    def _stop_strangers(self, running: dict[str, Running], report: Report) -> None:
+        """Stop what an `up` with more services left, such as a second Triton."""
+        for name in sorted(running.keys() - {service.name for service in self.services}):
+            report(name, "stopping")
+            running.pop(name).process.stop()
+            self.state.write(running)
 
     def _retry(self, service: Service, retry: _Retry, report: Report) -> None:
         now = time.monotonic()

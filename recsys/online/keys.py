@@ -16,6 +16,18 @@ BEHAVIOR: Final = "behavior"
 DUE: Final = "behavior:due"
 """Sorted set of users by the second at which a click leaving the window will change their top category."""
 
+REQUESTS: Final = "requests:recent"
+"""List of requests for recommendations, newest first: what the next release is warmed with."""
+
+TRIAL: Final = "trial"
+"""Which release is tried beside the one that is served, and on how much of the traffic."""
+
+EXPOSURES: Final = "exposures"
+"""Stream of what was shown to whom while a release is tried."""
+
+SHADOWED: Final = "trial:shadow"
+"""Hash of sums over the copies that the challenger answered."""
+
 POPULAR: Final = "popular:global"
 TRENDING: Final = "trending:global"
 

@@ -70,17 +70,18 @@ def model_config(
     )
 
 
-def ensemble_config(settings: ServingSettings, version: int = 1) -> str:
-    """`config.pbtxt` of the ensemble, each step pinned to one version.
+def ensemble_config(settings: ServingSettings, version: int = 1, name: str = ENSEMBLE) -> str:
+    """`config.pbtxt` of an ensemble, each step pinned to one version.
 
     Args:
         settings: Widths, batch size and the variant.
         version: The release number that all steps serve, so that no answer mixes releases.
+        name: What Triton calls it.
     """
     return "\n".join(
         [
             "# Rendered by recsys.serving.graph; do not edit.",
-            f'name: "{ENSEMBLE}"',
+            f'name: "{name}"',
             'platform: "ensemble"',
             f"max_batch_size: {settings.max_batch_size}",
             *_ports("input", {name: name for name in ENSEMBLE_INPUTS}, settings),

@@ -14,8 +14,8 @@ from recsys import valkey
 from recsys.local.fill import fill_features, settings_at
 from recsys.local.service import Context
 from recsys.local.state import Running, StateFile
-from recsys.online.requests import recorded
-from recsys.release.answers import OwnAnswers, Request, sample
+from recsys.online.requests import Request, recorded
+from recsys.release.answers import OwnAnswers, sample
 from recsys.release.checks import check
 from recsys.release.promote import Promoter, Promotion, Report, silent
 from recsys.release.replica import LocalFiles, Replica

@@ -46,19 +46,26 @@ _Asked = tuple[Question, dict[str, str] | None]
 
 
 class Ensemble:
-    """Asks `ensemble_model`; to be made and used within one event loop.
+    """Asks an ensemble, `ensemble_model` by default; to be made and used within one event loop.
 
     Args:
         grpc: `host:port` of Triton's gRPC service.
         limit: Most calls under way, those left to themselves among them.
         breaker: Guards Triton.
         batching: How users are gathered into calls.
+        model: Which ensemble is asked.
     """
 
     def __init__(
-        self, grpc: str, limit: int = 32, breaker: Breaker | None = None, batching: Limits | None = None
+        self,
+        grpc: str,
+        limit: int = 32,
+        breaker: Breaker | None = None,
+        batching: Limits | None = None,
+        model: str = ENSEMBLE,
     ) -> None:
         self._grpc = grpc
+        self._model = model
         self._name = f"Triton at {grpc}"
         self._limit = limit
         self._batcher: Batcher[_Asked, Recommendation] = Batcher(self._ask, self._name, batching or Limits())
@@ -94,7 +101,7 @@ class Ensemble:
             timeout_s: How long it may take to answer.
         """
         try:
-            return bool(await self._client.is_model_ready(ENSEMBLE, client_timeout=timeout_s))
+            return bool(await self._client.is_model_ready(self._model, client_timeout=timeout_s))
         except InferenceServerException:
             return False
 
@@ -107,7 +114,7 @@ class Ensemble:
         self._under_way += 1
         try:
             answer = await self._client.infer(
-                ENSEMBLE,
+                self._model,
                 _inputs([question for question, _ in asked]),
                 outputs=self._outputs,
                 client_timeout=_ABANDONED_S,

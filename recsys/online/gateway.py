@@ -22,10 +22,9 @@ from recsys.errors import Unavailable
 from recsys.online import routes
 from recsys.online.api import Health
 from recsys.online.auth import Forbidden, KeyStore, WrongKey
-from recsys.online.batching import Limits
+from recsys.online.balance import open_ensemble
 from recsys.online.catalogue import Catalogues
 from recsys.online.doorkeeper import Doorkeeper, TooManyRequests
-from recsys.online.ensemble import Ensemble
 from recsys.online.fallback import Fallback, PopularShelf
 from recsys.online.forget import Forgetter
 from recsys.online.limits import RateLimiter
@@ -78,8 +77,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     client = valkey.connect(settings.valkey)
     catalogues = Catalogues(settings.home / "releases")
     shelf = PopularShelf(catalogues, Popularity(client, settings.popularity))
-    triton = settings.gateway.triton or f"127.0.0.1:{settings.serving.grpc_port}"
-    ensemble = Ensemble(triton, settings.gateway.max_calls, batching=Limits.of(settings.gateway))
+    ensemble = open_ensemble(settings)
     fallback = Fallback(client, settings, catalogues, shelf)
     app.state.services = Services(
         recommender=Recommender(ensemble, fallback, catalogues, settings.gateway),

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import RecsysError
+from recsys.online.balance import Answering
 from recsys.online.catalogue import Catalogue, Catalogues
-from recsys.online.ensemble import Ensemble
 from recsys.online.fallback import POPULAR, Fallback, Ranked
 from recsys.online.question import Question
 from recsys.online.rules import Rules
@@ -83,7 +83,7 @@ class Recommender:
     """
 
     def __init__(
-        self, ensemble: Ensemble, fallback: Fallback, catalogues: Catalogues, settings: GatewaySettings
+        self, ensemble: Answering, fallback: Fallback, catalogues: Catalogues, settings: GatewaySettings
     ) -> None:
         self._ensemble = ensemble
         self._fallback = fallback

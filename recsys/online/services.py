@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import redis
 
+from recsys.online.balance import Answering
 from recsys.online.catalogue import Catalogues
-from recsys.online.ensemble import Ensemble
 from recsys.online.fallback import PopularShelf
 from recsys.online.recommender import Recommender
 from recsys.online.writer import Writer
@@ -21,7 +21,7 @@ class Services:
     catalogues: Catalogues
     shelf: PopularShelf
     writer: Writer
-    ensemble: Ensemble
+    ensemble: Answering
     client: redis.Redis
 
     def valkey_answers(self) -> bool:

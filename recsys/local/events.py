@@ -12,7 +12,7 @@ from recsys.errors import RecsysError, Unavailable
 from recsys.local.fill import settings_at
 from recsys.local.services import require_ready, supervisor
 from recsys.online.events import Event
-from recsys.online.stream_log import StreamLog
+from recsys.online.open_log import open_log
 from recsys.schema import DEVICES
 from recsys.settings import Settings
 from recsys.valkey import connect
@@ -43,7 +43,7 @@ def record(event: Event, settings: Settings) -> Literal["gateway", "event log"]:
     url = require_ready(at_work, "valkey")["url"]
     client = connect(settings_at(settings, url).valkey)
     try:
-        StreamLog(client, settings.events).append([event])
+        open_log(settings, client).append([event])
     finally:
         client.close()
     return "event log"

@@ -30,12 +30,12 @@ from recsys.online.forget import Forgetter
 from recsys.online.limits import RateLimiter
 from recsys.online.metrics import GatewayMetrics
 from recsys.online.middleware import BodyLimit, Observed
+from recsys.online.open_log import open_log
 from recsys.online.openapi import make_exact
 from recsys.online.popularity import Popularity
 from recsys.online.problems import invalid, problem
 from recsys.online.recommender import Recommender
 from recsys.online.services import Services
-from recsys.online.stream_log import StreamLog
 from recsys.online.writer import Writer
 from recsys.settings import Settings
 
@@ -83,7 +83,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         recommender=Recommender(ensemble, fallback, catalogues, settings.gateway),
         catalogues=catalogues,
         shelf=shelf,
-        writer=Writer(StreamLog(client, settings.events), Forgetter(client, settings.seen)),
+        writer=Writer(open_log(settings, client), Forgetter(client, settings.seen)),
         ensemble=ensemble,
         client=client,
     )

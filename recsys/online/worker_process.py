@@ -17,9 +17,8 @@ from recsys.errors import Unavailable
 from recsys.online import keys
 from recsys.online.behavior_store import FeastBehaviorStore
 from recsys.online.connection import answering
-from recsys.online.event_log import EventLog
 from recsys.online.logs import set_up_logging
-from recsys.online.stream_log import StreamLog
+from recsys.online.open_log import open_log
 from recsys.online.worker import BehaviorWorker
 from recsys.online.worker_metrics import serve
 from recsys.settings import Settings, get_settings
@@ -57,7 +56,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     )
     client = valkey.connect(patient)
     store = FeastBehaviorStore(settings)
-    worker = BehaviorWorker(client, make_log(settings, client, name), store, settings)
+    worker = BehaviorWorker(client, open_log(settings, client, name), store, settings)
     wait_s = _BACKOFF_S[0]
     opened = False
     heart = _Heart(client, name, worker)
@@ -76,17 +75,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
             stop.wait(wait_s)
             wait_s = min(2 * wait_s, _BACKOFF_S[1])
     _finish(worker, client, name)
-
-
-def make_log(settings: Settings, client: redis.Redis, consumer: str) -> EventLog:
-    """The event log that the settings choose.
-
-    Args:
-        settings: Which log, and its address.
-        client: Client of Valkey, for a stream.
-        consumer: Name of this worker.
-    """
-    return StreamLog(client, settings.events, consumer, settings.worker.claim_after_s)
 
 
 def is_alive(client: redis.Redis) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,80 +14,157 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import evaluation_sample, positives, train_days, valid_days
 from recsys.errors import BadData
+from recsys.features.recents import ClickLog
 from recsys.features.training import default_age, feature_rows
-from recsys.models import metrics, ranker_auc
-from recsys.models.baselines.als import AlternatingLeastSquares
-from recsys.models.baselines.baseline import Baseline
-from recsys.models.baselines.popular_in_category import PopularInCategory
-from recsys.models.baselines.popularity import Popularity
-from recsys.models.served import serve
+from recsys.models import bias, calibration, intervals, metrics, ranker_auc, segments
+from recsys.models.baselines import compare
+from recsys.models.outcomes import Outcomes, item_counts, row_keys
+from recsys.models.seen_before import SeenBefore
+from recsys.models.segment_tables import tables
+from recsys.models.served import Lists, Served, serve
 from recsys.settings import Settings, get_settings
 
 Progress = Callable[[str, float | None], None]
-_SCORES_AT_ONCE: Final = 20_000_000
 _SEED: Final = 0
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0917 - what is measured, and beside what
     release_dir: Path,
     dataset: Dataset,
     settings: Settings | None = None,
     progress: Progress = lambda *_: None,
+    baselines: str = "standard",
+    outcomes_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Measures retrieval alone, the whole chain, the ranker and the baselines.
 
     Every row is a click of the validation days with the features its user had at that time; it is looked for
-    among all items, what the user has seen before included. Anonymous rows are the same with the user hidden
-    as serving hides an unknown one.
+    among all items, what the user has seen before included. `unseen` is the same as serving shows it: what
+    the user had clicked before is dropped from every list, and only clicks on new items are looked for.
+    Anonymous rows are the same with the user hidden as serving hides an unknown one.
 
     Args:
         release_dir: A release's artefacts.
         dataset: Trained on its training days.
         settings: Sample sizes and the widths of serving; the process's by default.
         progress: Told what is being done, and which share of it is.
+        baselines: "standard", "all", or names with commas between them; see `baselines.compare`.
+        outcomes_dir: Where `outcomes.npz` goes, what became of each row; None: it is not written.
 
     Returns:
         {"retrieval": {"hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10"}, "chain": {the same},
         "anonymous": {"retrieval", "chain", "rows"}, "ranker": {"auc", "negatives"}, "baselines": {name: {the
-        same without coverage}}, "rows": int}; and "oracle" where the data set knows it.
+        same without coverage}}, "rows": int}; and
+        "unseen": {"retrieval", "chain", "baselines", "rows"};
+        "intervals": {"retrieval" | "chain" | "anonymous" | baseline: {metric: [low, high]}}, 95 % over users;
+        "differences": {"chain - als": {metric: {"mean", "interval"}}};
+        "segments": {name: {segment: {"rows", "chain", "retrieval", "interval", "baselines"}}};
+        "exposure": {recommender: {"coverage", "gini", "head", "mean_popularity"}} of the ten shown;
+        "calibration": {"ece", "brier", "log_loss", "bins", "negatives", "rows"} of the ranker;
+        "omitted": {baseline: why}; and "oracle" where the data set knows it.
 
     Raises:
         BadData: The release's catalogue is not the data set's, or there are no validation days.
+        BadUse: There is no such baseline.
     """
-    settings = settings or get_settings()
-    sizes = settings.evaluation
-    sample = evaluation_sample(dataset, sizes.rows, _SEED)
-    rows = feature_rows(dataset, sample, _history(dataset))
-    item = _item_indexes(release_dir, rows)
-    count = int(np.load(release_dir / schema.ITEM_IDS_FILE).shape[0])
-
-    known = serve(release_dir, rows, item, settings, lambda share: progress("known users", share))
-    hidden = _anonymous(rows.head(sizes.anonymous_rows), default_age(dataset))
+    test = _Test.of(release_dir, dataset, settings or get_settings())
+    chosen, omitted = compare.names(baselines, test.items)
+    served = serve(
+        release_dir,
+        test.rows,
+        test.item,
+        test.settings,
+        lambda share: progress("known users", share),
+        test.seen,
+        ClickLog.build(test.history, test.item_ids, test.settings.recents.kept_s),
+    )
+    hidden = _anonymous(test.rows.head(test.settings.evaluation.anonymous_rows), default_age(dataset))
     anonymous = serve(
         release_dir,
         hidden,
-        item[: len(hidden)],
-        settings,
+        test.item[: len(hidden)],
+        test.settings,
         lambda share: progress("anonymous users", share),
-    )
+    ).everything
     progress("ranker", None)
-    auc = ranker_auc.measure(release_dir, dataset, rows, _history(dataset), rows=sizes.auc_rows, seed=_SEED)
-    document: dict[str, Any] = {
-        **known.summary(count),
-        "anonymous": {**anonymous.summary(count), "rows": len(hidden)},
-        "ranker": auc,
-        "baselines": _baselines(dataset, rows, progress),
-        "rows": len(rows),
+    pairs = ranker_auc.pairs(
+        release_dir, dataset, test.rows, test.history, rows=test.settings.evaluation.auc_rows, seed=_SEED
+    )
+    clicks = compare.Clicks.of(dataset, test.clicks)
+    others = compare.compare(chosen, clicks, test.rows, test.item, test.seen, _SEED, progress)
+    progress("intervals", None)
+    codes = segments.segment(dataset, test.rows, test.item, test.clicks, test.repeated)
+    if outcomes_dir is not None:
+        _outcomes(test, served, pairs, codes).save(outcomes_dir)
+    return {
+        **served.everything.summary(test.items),
+        "anonymous": {**anonymous.summary(test.items), "rows": len(hidden)},
+        "ranker": {"auc": pairs.auc(), "negatives": pairs.kind},
+        "baselines": {name: metrics.summary(found.everything) for name, found in others.items()},
+        "rows": len(test.rows),
+        "unseen": _unseen(test, served.unseen, others),
+        **_intervals(test, served.everything, anonymous, others),
+        "segments": tables(codes, test.users, _ranks(served.everything, others)),
+        "exposure": _exposure(test, served, others),
+        "calibration": _calibration(release_dir, dataset, test, pairs),
+        "omitted": omitted,
+        **_oracle(dataset),
     }
-    return document | _oracle(dataset)
 
 
-def _history(dataset: Dataset) -> pd.DataFrame:
-    return dataset.interactions(day for day in dataset.days if day <= valid_days(dataset)[-1])
+@dataclass(frozen=True)
+class _Test:
+    """The rows that a release is measured on.
+
+    Attributes:
+        rows: Clicks of the validation days with their features.
+        item: Item index of each, int64 [rows].
+        item_ids: The release's catalogue, int64 [items].
+        history: Interactions up to the last validation day.
+        clicks: Clicks of the training days.
+        seen: What users had clicked before.
+        repeated: Whether the user had clicked the row's item before, bool [rows].
+        settings: Sample sizes and widths.
+    """
+
+    rows: pd.DataFrame
+    item: np.ndarray
+    item_ids: np.ndarray
+    history: pd.DataFrame
+    clicks: pd.DataFrame
+    seen: SeenBefore
+    repeated: np.ndarray
+    settings: Settings
+
+    @classmethod
+    def of(cls, release_dir: Path, dataset: Dataset, settings: Settings) -> _Test:
+        sample = evaluation_sample(dataset, settings.evaluation.rows, _SEED)
+        history = dataset.interactions(day for day in dataset.days if day <= valid_days(dataset)[-1])
+        rows = feature_rows(dataset, sample, history)
+        ids = np.load(release_dir / schema.ITEM_IDS_FILE)
+        item = _item_indexes(release_dir, ids, rows)
+        past = positives(history)
+        seen = SeenBefore(
+            past["user_id"].to_numpy(),
+            pd.Index(ids).get_indexer(past["item_id"]).astype(np.int64),
+            past["timestamp"].to_numpy(),
+            len(ids),
+        )
+        repeated = seen.contains(rows["user_id"].to_numpy(), rows["timestamp"].to_numpy(), item[:, None])
+        clicks = positives(dataset.interactions(train_days(dataset)))
+        return cls(rows, item, ids, history, clicks, seen, repeated[:, 0], settings)
+
+    @property
+    def items(self) -> int:
+        return len(self.item_ids)
+
+    @property
+    def users(self) -> np.ndarray:
+        found: np.ndarray = self.rows["user_id"].to_numpy()
+        return found
 
 
-def _item_indexes(release_dir: Path, rows: pd.DataFrame) -> np.ndarray:
-    ids = np.load(release_dir / schema.ITEM_IDS_FILE)
+def _item_indexes(release_dir: Path, ids: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
     found: np.ndarray = pd.Index(ids).get_indexer(rows["item_id"]).astype(np.int64)
     if (found < 0).any():
         raise BadData(
@@ -102,32 +180,62 @@ def _anonymous(rows: pd.DataFrame, mean_age: float) -> pd.DataFrame:
     return rows.assign(**unknown, age=np.float32(mean_age))
 
 
-def _baselines(dataset: Dataset, rows: pd.DataFrame, progress: Progress) -> dict[str, dict[str, float]]:
-    clicks = positives(dataset.interactions(train_days(dataset)))
-    index = pd.Index(dataset.items["item_id"])
-    item = index.get_indexer(clicks["item_id"]).astype(np.int64)
-    wanted = index.get_indexer(rows["item_id"]).astype(np.int64)
-    category = dataset.items["category_l1"].to_numpy()
-    makers: dict[str, Callable[[], Baseline]] = {
-        "popularity": lambda: Popularity(item, len(index)),
-        "popular_in_category": lambda: PopularInCategory(item, category),
-        "als": lambda: AlternatingLeastSquares(clicks["user_id"].to_numpy(), item, len(index), _SEED),
+def _ranks(lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, np.ndarray]:
+    found = {"chain": lists.chain, "retrieval": lists.retrieval}
+    return found | {name: other.everything for name, other in others.items()}
+
+
+def _unseen(test: _Test, lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
+    new = ~test.repeated
+    if not new.any():
+        return {"rows": 0}
+    return {
+        **lists.summary(test.items),
+        "baselines": {name: metrics.summary(other.unseen[new]) for name, other in others.items()},
+        "rows": int(new.sum()),
     }
-    found = {}
-    for number, (name, make) in enumerate(makers.items()):
-        progress(f"baseline {name}", number / len(makers))
-        found[name] = metrics.summary(_ranks(make(), rows, wanted))
-    return found
 
 
-def _ranks(baseline: Baseline, rows: pd.DataFrame, item: np.ndarray) -> np.ndarray:
-    scores = baseline.scores(rows.iloc[:1])
-    step = max(_SCORES_AT_ONCE // scores.shape[1], 1)
-    return np.concatenate(
-        [
-            metrics.ranks(baseline.scores(rows.iloc[at : at + step]), item[at : at + step])
-            for at in range(0, len(rows), step)
-        ]
+def _intervals(
+    test: _Test, lists: Lists, anonymous: Lists, others: Mapping[str, compare.Compared]
+) -> dict[str, Any]:
+    found, differences = intervals.of_ranks(_ranks(lists, others), test.users, against="chain")
+    hidden, _ = intervals.of_ranks({"anonymous": anonymous.chain}, test.users[: len(anonymous.chain)])
+    return {"intervals": found | hidden, "differences": differences}
+
+
+def _exposure(test: _Test, served: Served, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
+    clicks = np.bincount(pd.Index(test.item_ids).get_indexer(test.clicks["item_id"]), minlength=test.items)
+    shown = {"chain": served.everything.shown, "retrieval": served.everything.retrieved}
+    shown |= {"chain, unseen": served.unseen.shown}
+    shown |= {name: other.shown for name, other in others.items()}
+    shown |= {"clicks": test.item[:, None]}
+    return {name: bias.exposure(lists, clicks) for name, lists in shown.items()}
+
+
+def _calibration(release_dir: Path, dataset: Dataset, test: _Test, pairs: ranker_auc.Pairs) -> dict[str, Any]:
+    if pairs.kind != "exposures":
+        size = test.settings.evaluation.auc_rows
+        pairs = ranker_auc.uniform_pairs(release_dir, dataset, test.rows, rows=size, seed=_SEED)
+    return {**calibration.reliability(pairs.probability, pairs.label), "negatives": pairs.kind}
+
+
+def _outcomes(
+    test: _Test, served: Served, pairs: ranker_auc.Pairs, codes: Mapping[str, segments.Segmentation]
+) -> Outcomes:
+    return Outcomes.of(
+        {name: (found.code, found.labels) for name, found in codes.items()},
+        row=row_keys(test.rows),
+        user=test.users,
+        chain_rank=served.everything.chain,
+        retrieval_rank=served.everything.retrieval,
+        pair_row=row_keys(pairs.rows),
+        pair_user=pairs.user,
+        pair_label=pairs.label,
+        pair_score=pairs.score,
+        item_id=test.item_ids,
+        retrieved=served.candidates,
+        shown=item_counts(served.everything.shown, test.items),
     )
 
 

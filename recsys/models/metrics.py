@@ -61,16 +61,31 @@ def positions(lists: np.ndarray, positive: np.ndarray) -> np.ndarray:
     return np.where(found.any(axis=1), found.argmax(axis=1) + 1, MISSED).astype(np.int64)
 
 
+def gains(rank: np.ndarray) -> dict[str, np.ndarray]:
+    """What each row adds to the means of `summary`.
+
+    Args:
+        rank: Of each row's positive, from 1, int64 [rows].
+
+    Returns:
+        float64 [rows] by name: `hit@k`, 1 where the positive is among the first k; `ndcg@10` with one
+        relevant item, 1 / log2(rank + 1) within the first 10, else 0 (Järvelin and Kekäläinen, "Cumulated
+        gain-based evaluation of IR techniques", 2002); `mrr`, 1 / rank, 0 where it was missed.
+    """
+    return {
+        **{f"hit@{k}": (rank <= k).astype(np.float64) for k in CUTOFFS},
+        "ndcg@10": np.where(rank <= 10, 1 / np.log2(np.minimum(rank, 10) + 1), 0.0),
+        "mrr": np.where(rank < MISSED, 1 / rank, 0.0),
+    }
+
+
 def hit(rank: np.ndarray, k: int) -> float:
     """Share of rows whose positive is among the first k."""
     return float(np.mean(rank <= k))
 
 
 def ndcg(rank: np.ndarray, k: int) -> float:
-    """NDCG@k with one relevant item a row: 1 / log2(rank + 1) within the first k, else 0.
-
-    Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002.
-    """
+    """NDCG@k; see `gains`."""
     return float(np.mean(np.where(rank <= k, 1 / np.log2(np.minimum(rank, k) + 1), 0.0)))
 
 
@@ -106,8 +121,4 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def summary(rank: np.ndarray) -> dict[str, float]:
     """hit@10, hit@100, hit@300, ndcg@10 and mrr of some ranks."""
-    return {
-        **{f"hit@{k}": hit(rank, k) for k in CUTOFFS},
-        "ndcg@10": ndcg(rank, 10),
-        "mrr": mrr(rank),
-    }
+    return {name: float(np.mean(values)) for name, values in gains(rank).items()}

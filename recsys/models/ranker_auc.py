@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,51 @@ _INPUTS: Final = (
 )
 
 
-def measure(
+@dataclass(frozen=True)
+class Pairs:
+    """Rows that were clicked and rows that were not, with the ranker's score.
+
+    Attributes:
+        rows: Columns user_id, item_id, timestamp and click, among others.
+        score: Float32 [rows].
+        kind: What the rows not clicked are: "exposures" that were passed over, "in-batch" negatives (another
+            click's item) or "uniform" ones (any item).
+    """
+
+    rows: pd.DataFrame
+    score: np.ndarray
+    kind: str
+
+    @property
+    def label(self) -> np.ndarray:
+        """1 clicked, 0 not, [rows]."""
+        found: np.ndarray = self.rows["click"].to_numpy()
+        return found
+
+    @property
+    def user(self) -> np.ndarray:
+        """The shop's user ids, int64 [rows]."""
+        found: np.ndarray = self.rows["user_id"].to_numpy()
+        return found
+
+    @property
+    def probability(self) -> np.ndarray:
+        """The chance of a click that the score states, float64 [rows].
+
+        A score is a softsign of the logarithm of how many times likelier the item is clicked than one taken
+        at random (`recsys.models.dlrm.Ranker.score`); among as many random items that is a logit.
+        """
+        stated = 2 * self.score.astype(np.float64) - 1
+        logit = stated / np.maximum(1 - np.abs(stated), 1e-6)
+        chance: np.ndarray = 1 / (1 + np.exp(-np.clip(logit, -500, 500)))
+        return chance
+
+    def auc(self) -> float:
+        """Area under the ROC curve."""
+        return metrics.auc(self.score, self.label)
+
+
+def pairs(
     release_dir: Path,
     dataset: Dataset,
     clicks: pd.DataFrame,
@@ -33,11 +78,11 @@ def measure(
     *,
     rows: int,
     seed: int,
-) -> dict[str, Any]:
-    """Area under the ROC curve of the ranker's score.
+) -> Pairs:
+    """Scores rows that a good ranker tells apart.
 
-    Where the data has exposures, of clicked against passed-over rows of the validation days; else of clicks
-    against the same rows with another click's item (in-batch negatives).
+    Where the data has exposures: clicked and passed-over rows of the validation days; else clicks and the
+    same rows with another click's item (in-batch negatives).
 
     Args:
         release_dir: A release's artefacts.
@@ -46,22 +91,39 @@ def measure(
         history: Interactions that `top_category` is computed from.
         rows: How many at most.
         seed: Of the draws.
-
-    Returns:
-        {"auc": float, "negatives": "exposures" or "in-batch"}.
     """
     shown = dataset.rows(valid_days(dataset))
     if "click" in shown and (shown["click"] == 0).any():
-        sample = shown.sample(min(rows, len(shown)), random_state=seed)
-        pairs, kind = feature_rows(dataset, sample, history), "exposures"
-    else:
-        positive = clicks.head(rows // 2)
-        other = np.random.default_rng(seed).permutation(len(positive))
-        negative = positive.assign(
-            click=0, **{name: positive[name].to_numpy()[other] for name in schema.ITEM_RAW}
-        )
-        pairs, kind = pd.concat([positive, negative], ignore_index=True), "in-batch"
-    return {"auc": metrics.auc(score(release_dir, pairs), pairs["click"].to_numpy()), "negatives": kind}
+        sample = feature_rows(dataset, shown.sample(min(rows, len(shown)), random_state=seed), history)
+        return Pairs(sample, score(release_dir, sample), "exposures")
+    positive = clicks.head(rows // 2)
+    other = np.random.default_rng(seed).permutation(len(positive))
+    found = _against(positive, positive.iloc[other])
+    return Pairs(found, score(release_dir, found), "in-batch")
+
+
+def uniform_pairs(
+    release_dir: Path, dataset: Dataset, clicks: pd.DataFrame, *, rows: int, seed: int
+) -> Pairs:
+    """Scores clicks and the same rows with any item of the catalogue: what the score's scale is defined by.
+
+    Args:
+        release_dir: A release's artefacts.
+        dataset: The data set.
+        clicks: Clicked rows with their features, in random order.
+        rows: How many at most.
+        seed: Of the draws.
+    """
+    positive = clicks.head(rows // 2)
+    other = np.random.default_rng(seed).integers(len(dataset.items), size=len(positive))
+    found = _against(positive, dataset.items.iloc[other])
+    return Pairs(found, score(release_dir, found), "uniform")
+
+
+def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """The rows, and the rows once more with other items."""
+    negative = positive.assign(click=0, **{name: items[name].to_numpy() for name in schema.ITEM_RAW})
+    return pd.concat([positive, negative], ignore_index=True)
 
 
 def score(release_dir: Path, rows: pd.DataFrame) -> np.ndarray:

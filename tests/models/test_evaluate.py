@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,11 +9,16 @@ from factories.release import make_release
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.errors import BadData
-from recsys.models import ranker_auc
+from recsys.errors import BadData, BadUse
+from recsys.features.recents import ClickLog
+from recsys.models import metrics, ranker_auc
+from recsys.models.baselines import compare
 from recsys.models.evaluate import evaluate
 from recsys.models.metrics import MISSED
+from recsys.models.outcomes import Outcomes
+from recsys.models.seen_before import SeenBefore
 from recsys.models.served import serve
+from recsys.online.seen import SeenFilter
 from recsys.serving.chain import Chain
 from recsys.settings import EvaluationSettings, ServingSettings, Settings
 
@@ -62,8 +69,8 @@ def dataset(tmp_path_factory) -> Dataset:
     return write_shop(tmp_path_factory.mktemp("shop"), exposures=False)
 
 
-def test_the_document_has_the_promised_shape(release, dataset):
-    document = evaluate(release, dataset, SETTINGS)
+def test_the_document_has_the_promised_shape(release, dataset, tmp_path):
+    document = evaluate(release, dataset, SETTINGS, outcomes_dir=tmp_path)
     assert document["rows"] == 120
     assert document["anonymous"]["rows"] == 30
     for part in ("retrieval", "chain"):
@@ -73,12 +80,69 @@ def test_the_document_has_the_promised_shape(release, dataset):
     assert all(found.keys() == METRICS for found in document["baselines"].values())
     assert document["ranker"]["negatives"] == "in-batch"
     assert 0 <= document["ranker"]["auc"] <= 1
+    json.dumps(document)
+    judged = {"chain", "retrieval", "popularity", "popular_in_category", "als"}
+    assert document["intervals"].keys() == judged | {"anonymous"}
+    for name in judged - {"chain"}:
+        assert document["differences"][f"chain - {name}"].keys() == METRICS
+    for part in ("chain", "retrieval"):
+        for metric, (low, high) in document["intervals"][part].items():
+            assert low <= document[part][metric] <= high
+    assert document["segments"].keys() == {"user", "device", "item", "repeat", "category"}
+    assert sum(found["rows"] for found in document["segments"]["device"].values()) == 120
+    assert document["exposure"].keys() == judged | {"chain, unseen", "clicks"}
+    assert document["calibration"]["negatives"] == "uniform"
+    assert document["omitted"] == {}
+    outcomes = Outcomes.load(tmp_path)
+    assert (
+        np.mean((outcomes["chain_rank"] > 0) & (outcomes["chain_rank"] <= 10)) == document["chain"]["hit@10"]
+    )
+    assert outcomes.segments.keys() == document["segments"].keys()
+    assert outcomes["shown"].sum() == 120 * 10
+    assert metrics.auc(outcomes["pair_score"], outcomes["pair_label"]) == document["ranker"]["auc"]
+
+
+def test_what_was_clicked_before_is_dropped_as_serving_drops_it(release, valkey):
+    rows = pd.DataFrame({"user_id": [3, 10], "age": np.float32(20), "gender": 0, "device_type": 0})
+    rows = rows.assign(top_category=1, timestamp=1_754_006_400)
+    first = serve(release, rows, np.zeros(2, np.int64), SETTINGS).everything
+    clicked = first.shown[:, [0, 2, 5]]
+    seen = SeenBefore(np.repeat([3, 10], 3), clicked.ravel(), np.full(6, 1_754_006_399), len(ITEM_IDS))
+    found = serve(release, rows, first.shown[:, 3], SETTINGS, seen=seen)
+    assert found.everything.chain.tolist() == [4, 4]
+
+    filters = SeenFilter(valkey, SETTINGS.seen)
+    for user, items in zip((3, 10), clicked, strict=True):
+        filters.add(user, np.array(ITEM_IDS)[items])
+    chain = Chain(release, SETTINGS, valkey)
+    request = {name: rows[name].to_numpy() for name in ("user_id", "device_type", "timestamp")}
+    known = {name: rows[name].to_numpy() for name in ("age", "gender", "top_category")}
+    answer = chain.run(request, known | ClickLog.empty().recent([3, 10], [0, 0]).tensors())
+    chain.close()
+    assert answer["ordered_items"].tolist() == found.unseen.shown.tolist()
+    assert (answer["ordered_items"] == first.shown[:, [3]]).argmax(axis=1).tolist() == (
+        found.unseen.chain - 1
+    ).tolist()
+
+    old = serve(release, rows, clicked[:, 1], SETTINGS, seen=seen)
+    assert len(old.unseen.chain) == 0  # their clicks are not new
+    assert old.everything.chain.tolist() == [3, 3]
+
+
+def test_all_baselines_are_measured_on_request(release, dataset):
+    document = evaluate(release, dataset, SETTINGS, baselines="all")
+    assert tuple(document["baselines"]) == compare.ALL
+    only = evaluate(release, dataset, SETTINGS, baselines="ease,popularity")
+    assert tuple(only["baselines"]) == ("popularity", "ease")
+    with pytest.raises(BadUse, match="baseline knn"):
+        evaluate(release, dataset, SETTINGS, baselines="knn")
 
 
 def test_exposures_are_the_negatives_where_there_are_any(release, tmp_path):
     shop = write_shop(tmp_path, exposures=True)
     document = evaluate(release, shop, SETTINGS)
     assert document["ranker"]["negatives"] == "exposures"
+    assert document["calibration"]["negatives"] == "exposures"
     assert document["rows"] == 75  # the clicked half of the validation day
 
 
@@ -93,24 +157,25 @@ def test_ranks_are_places_in_the_chain_s_lists(release):
             "timestamp": [1_754_006_400] * 3,
         }
     )
-    first = serve(release, rows, np.zeros(3, np.int64), SETTINGS)
-    again = serve(release, rows, first.shown[:, 4], SETTINGS)
+    first = serve(release, rows, np.zeros(3, np.int64), SETTINGS).everything
+    again = serve(release, rows, first.shown[:, 4], SETTINGS).everything
     assert again.chain.tolist() == [5, 5, 5]
-    assert serve(release, rows, first.retrieved[:, 0], SETTINGS).retrieval.tolist() == [1, 1, 1]
-    assert (serve(release, rows, np.full(3, 10**6), SETTINGS).chain == MISSED).all()
+    assert serve(release, rows, first.retrieved[:, 0], SETTINGS).everything.retrieval.tolist() == [1, 1, 1]
+    assert (serve(release, rows, np.full(3, 10**6), SETTINGS).everything.chain == MISSED).all()
 
 
 def test_each_row_is_asked_with_its_own_features(release, dataset):
     rows = pd.DataFrame({"user_id": [3] * 130, "age": np.float32(20), "gender": 0, "device_type": 0})
     rows = rows.assign(top_category=np.arange(130) % 5, timestamp=1_754_006_400)
-    found = serve(release, rows, np.zeros(130, np.int64), SETTINGS)
-    alone = serve(release, rows.iloc[[128]], np.zeros(1, np.int64), SETTINGS)
+    found = serve(release, rows, np.zeros(130, np.int64), SETTINGS).everything
+    alone = serve(release, rows.iloc[[128]], np.zeros(1, np.int64), SETTINGS).everything
     assert found.shown[128].tolist() == alone.shown[0].tolist()
     assert found.shown[128].tolist() != found.shown[127].tolist()
 
 
 def test_the_ranker_s_score_is_the_chain_s(release, dataset):
     known = {"age": np.float32([20]), "gender": np.array([0]), "top_category": np.array([1])}
+    known |= ClickLog.empty().recent([3], [0]).tensors()
     request = {"user_id": [3], "device_type": [0], "timestamp": [1_754_006_400]}
     chain = Chain(release, SETTINGS)
     answer = chain.run({name: np.array(column) for name, column in request.items()}, known)

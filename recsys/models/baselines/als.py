@@ -7,8 +7,9 @@ from typing import Final
 import implicit
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recsys.models.baselines.interactions import Interactions
 
 _FACTORS: Final = 64
 # Found by trying a few on the retail shop: a baseline with defaults (1 and 0.01) would be beaten too easily.
@@ -27,19 +28,17 @@ class AlternatingLeastSquares:
     """
 
     def __init__(self, user_id: np.ndarray, item: np.ndarray, items: int, seed: int) -> None:
-        rows, self._users = pd.factorize(user_id)
-        counts = coo_matrix((np.ones(len(item), np.float32), (rows, item)), shape=(len(self._users), items))
+        self._interactions = Interactions.of(user_id, item, items)
         with threadpool_limits(1, "blas"):  # implicit has threads of its own; BLAS's only fight with them
             model = implicit.als.AlternatingLeastSquares(
                 factors=_FACTORS, alpha=_ALPHA, regularization=_REGULARIZATION, random_state=seed
             )
-            model.fit(counts.tocsr(), show_progress=False)
+            model.fit(self._interactions.counts, show_progress=False)
         self._user_factors, self._item_factors = model.user_factors, model.item_factors
-        self._popularity = np.bincount(item, minlength=items).astype(np.float32)
 
     def scores(self, rows: pd.DataFrame) -> np.ndarray:
         """float32 [rows, items]; see `Baseline`. A user it does not know gets plain popularity."""
-        at = pd.Index(self._users).get_indexer(rows["user_id"])
-        scores: np.ndarray = self._user_factors[at] @ self._item_factors.T
-        scores[at < 0] = self._popularity
-        return scores
+        user = rows["user_id"].to_numpy()
+        at = self._interactions.rows_of(user)
+        found: np.ndarray = self._user_factors[at] @ self._item_factors.T
+        return self._interactions.popular_for_strangers(found, user)

@@ -226,9 +226,9 @@ class FinetuneSettings(BaseModel):
     replay_share: float = Field(0.5, ge=0, description="rows of older days for each row of the new ones")
     replay_half_life_days: float = Field(4.0, gt=0, description="a row so much older is half as likely")
     retrieval: FitSettings = FitSettings(
-        epochs=2, least_steps=100, learning_rate=0.003, largest_batch=4_096, steps_per_epoch=100
+        epochs=1, steps_per_epoch=100, least_steps=100, largest_batch=4_096, learning_rate=0.001
     )
-    ranking: FitSettings = FitSettings(epochs=1, least_steps=50, learning_rate=0.0005, steps_per_epoch=150)
+    ranking: FitSettings = FitSettings(epochs=1, steps_per_epoch=150, least_steps=100, learning_rate=0.0005)
 
 
 class EncoderSettings(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,11 +89,15 @@ def restore(variables: Sequence[tf.Variable], saved: Sequence[tf.Variable], what
     Raises:
         BadData: Their names or shapes differ: the code builds another model than it did then.
     """
-    ours = [(variable.name, tuple(variable.shape)) for variable in variables]
-    theirs = [(variable.name, tuple(variable.shape)) for variable in saved]
+    ours, theirs = ([(_name(one), tuple(one.shape)) for one in some] for some in (variables, saved))
     if ours != theirs:
         differ = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), None)
         cause = f"it was built another way ({differ or f'{len(ours)} and {len(theirs)} variables'})"
         raise BadData(what, cause, "Train the release fully once more")
     for variable, value in zip(variables, saved, strict=True):
         variable.assign(value)
+
+
+def _name(variable: tf.Variable) -> str:
+    """Its name without the numbers that Keras appends by what else the process has built."""
+    return re.sub(r"_\d+(?=[/:])", "", variable.name)

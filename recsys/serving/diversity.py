@@ -100,13 +100,11 @@ def _scaled(relevance: Floats) -> NDArray[np.float64]:
     """Each row's finite values between 0 and 1; 1 where they are all alike."""
     there = np.isfinite(relevance)
     values = np.asarray(relevance, np.float64)
-    least = np.where(there, values, np.inf).min(axis=1, keepdims=True, initial=np.inf)
-    greatest = np.where(there, values, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-    span = np.where(there.any(axis=1, keepdims=True), greatest - least, 1.0)
-    inside = np.where(there, values, greatest)
-    scaled: NDArray[np.float64] = np.where(
-        there & (span > 0), 1 - (greatest - inside) / np.where(span > 0, span, 1), 1.0
-    )
+    greatest = np.where(there, values, -np.inf).max(axis=1, keepdims=True)
+    greatest = np.where(np.isfinite(greatest), greatest, 0.0)
+    behind = np.where(there, greatest - np.where(there, values, 0.0), 0.0)
+    span = behind.max(axis=1, keepdims=True)
+    scaled: NDArray[np.float64] = 1 - behind / np.where(span > 0, span, 1)
     return scaled
 
 

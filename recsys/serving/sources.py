@@ -188,8 +188,9 @@ class Sources:
     def _indexes(self, ids: Items) -> Items:
         """Indexes of those of the shop's ids that the release knows."""
         place = np.minimum(np.searchsorted(self._ids, ids, sorter=self._sorted), len(self._ids) - 1)
-        found: Items = self._sorted[place]
-        return found[self._ids[found] == ids]
+        rows = self._sorted[place]
+        known: Items = rows[self._ids[rows] == ids]
+        return known
 
     def _keep_fresh(self, every_s: float) -> None:
         while not self._stop.wait(every_s):

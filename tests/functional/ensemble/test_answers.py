@@ -16,16 +16,19 @@ from factories.release import KNOWN_USERS
 from factories.shop_server import Shop
 from tritonclient.utils import InferenceServerException
 
+from recsys.online.question import Question, columns
 from recsys.online.seen import SeenFilter
+from recsys.schema import ITEM_FEATURES_FILE, NO_ITEM
 from recsys.serving import triton
 from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
+from recsys.serving.tensors import TENSORS
 from recsys.settings import SeenSettings
 
 pytestmark = pytest.mark.functional
 
 AT = 1_700_000_000
 USERS = np.array([*KNOWN_USERS.tolist(), 5, -1, 2**63 - 1, -(2**63)])
-TYPES = {"user_id": "INT64", "device_type": "INT32", "timestamp": "INT64"}
+TYPES = {"int64": "INT64", "int32": "INT32", "float32": "FP32"}
 
 Request = dict[str, np.ndarray]
 
@@ -44,7 +47,9 @@ def ask(api: Any, address: str, inputs: Request) -> dict[str, np.ndarray]:
     """The ensemble's outputs by the plain client of either protocol."""
     ports = []
     for name, array in inputs.items():
-        port = api.InferInput(name, array.shape, TYPES.get(name, "INT64"))
+        port = api.InferInput(
+            name, array.shape, TYPES[TENSORS[name].dtype.name] if name in TENSORS else "INT64"
+        )
         port.set_data_from_numpy(array)
         ports.append(port)
     client = api.InferenceServerClient(address)
@@ -67,6 +72,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
     np.testing.assert_allclose(one["ordered_scores"], other["ordered_scores"], atol=1e-5)
     assert np.array_equal(one["ordered_ids"], other["ordered_ids"])
     assert np.array_equal(one["degraded"], other["degraded"])
+    assert np.array_equal(one["ordered_sources"], other["ordered_sources"])
 
 
 @pytest.mark.parametrize("name", triton.model_names())
@@ -110,6 +116,32 @@ def test_requests_that_run_together_keep_their_own_answers(shop: Shop) -> None:
         together = list(pool.map(lambda each: over_grpc(shop, each), inputs))
     for each, answer in zip(inputs, together, strict=True):
         same(answer, over_grpc(shop, each))
+
+
+def test_rules_and_choices_are_kept_among_requests_without_any(shop: Shop) -> None:
+    """Sent one by one and at once, so that Triton batches those that leave inputs out with those that do not."""
+    plain = over_grpc(shop, columns([Question(3, timestamp=AT)]))
+    first = plain["ordered_ids"][0]
+    asked = [
+        Question(3, timestamp=AT),
+        Question(3, timestamp=AT, only_category_l1=(1,)),
+        Question(10, timestamp=AT, exclude=tuple(first.tolist())),
+        Question(3, timestamp=AT, diversity=0.6, top_k=7),
+        Question(11, timestamp=AT, sampling="weighted", seed=5, top_k=9),
+    ] * 4
+    expected = shop.chain().run(columns(asked))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda question: over_grpc(shop, columns([question])), asked))
+    alone = {name: np.concatenate([each[name] for each in answers]) for name in ENSEMBLE_OUTPUTS}
+    same(alone, expected)
+    same(over_grpc(shop, columns(asked)), expected)
+    category = dict(zip(shop.item_ids, np.load(shop.releases / "1" / ITEM_FEATURES_FILE)["category_l1"]))
+    limited = alone["ordered_ids"][1]
+    assert {category[item] for item in limited.tolist()} == {1}
+    assert len(set(limited.tolist())) == 30
+    assert not np.isin(first, alone["ordered_ids"][2]).any()
+    assert (alone["ordered_ids"][[3, 4]] != NO_ITEM).sum(axis=1).tolist() == [7, 9]
+    assert set(alone["ordered_ids"][3, :7].tolist()) != set(first[:7].tolist())
 
 
 def test_device_and_time_may_be_left_out(shop: Shop) -> None:

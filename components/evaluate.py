@@ -22,7 +22,7 @@ def evaluate(
         data: The validated data set.
         recipe: Settings of the training.
         sizes: Settings of the served chain and of the evaluation.
-        evaluation: `evaluation.json`, as `recsys evaluate --json` prints it.
+        evaluation: `evaluation.json`, as `recsys evaluate --json` prints it, and `outcomes.npz`, its rows.
         metrics: Its main numbers.
         page: Its numbers beside the baselines'.
     """
@@ -36,8 +36,14 @@ def evaluate(
     from recsys.release.report import evaluation_page
 
     settings = settings_of({**recipe, **sizes})
-    found = evaluate_release(Path(release.path), ShopData.open(data.path), settings, report)
     Path(evaluation.path).mkdir(parents=True)
+    found = evaluate_release(
+        Path(release.path),
+        ShopData.open(data.path),
+        settings,
+        report,
+        outcomes_dir=Path(evaluation.path),
+    )
     Path(evaluation.path, "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
     Path(page.path).write_text(evaluation_page(found), encoding="utf-8")
     for part in ("retrieval", "chain", "ranker"):

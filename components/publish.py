@@ -10,7 +10,7 @@ def publish(
     release: Input[Model],
     evaluation: Input[Artifact],
     data: Input[Dataset],
-    reason: str,
+    judgement: Input[Artifact],
     store: str,
     fingerprint: str,
     settings_fingerprint: str,
@@ -22,7 +22,7 @@ def publish(
         release: The assembled folder.
         evaluation: `evaluation.json`.
         data: The validated data set.
-        reason: Why the gate refused it; empty when it passed.
+        judgement: `gate.json`, what the gate found.
         store: The release store: a folder, or a URL such as `s3://bucket/releases`.
         fingerprint: Of the inputs that made the release; by default its content's, so that a
             step that is tried again publishes once.
@@ -38,6 +38,7 @@ def publish(
     from recsys.data.dataset import Dataset as ShopData
     from recsys.data.splits import train_days
     from recsys.release.digest import tree_sha256
+    from recsys.release.gate_trial import GATE_FILE
     from recsys.release.manifest import DataWindow, Verdict
     from recsys.release.remote import open_store
 
@@ -50,6 +51,7 @@ def publish(
         users=len(dataset.users),
         items=len(dataset.items),
     )
+    found = json.loads(Path(judgement.path, GATE_FILE).read_text())
     releases = open_store(store)
     number = releases.publish(
         Path(release.path),
@@ -57,10 +59,10 @@ def publish(
         metrics=json.loads(Path(evaluation.path, "evaluation.json").read_text()),
         kind="daily" if parent else "full",
         parent=parent or None,
-        gate=Verdict(passed=not reason, reason=reason),
+        gate=Verdict(passed=found["passed"], reason=found["reason"], report=found),
         fingerprint=fingerprint or tree_sha256(Path(release.path)),
         settings_fingerprint=settings_fingerprint,
     )
-    if not reason and releases.current() is None:
+    if found["passed"] and releases.current() is None:
         releases.set_current(number)
     return number

@@ -75,12 +75,20 @@ def daily_finetuning(
     ).outputs["release"]
     before = on_cpu(evaluate(release=parent, data=clean, recipe=measure, sizes={}))
     after = on_cpu(evaluate(release=assembled, data=clean, recipe=measure, sizes={}))
-    decision = on_cpu(gate(evaluation=after.outputs["evaluation"], floors=floors))
+    decision = on_cpu(
+        gate(
+            release=assembled,
+            evaluation=after.outputs["evaluation"],
+            parent=parent,
+            parent_evaluation=before.outputs["evaluation"],
+            floors=floors,
+        )
+    )
     published = publish(
         release=assembled,
         evaluation=after.outputs["evaluation"],
         data=clean,
-        reason=decision.outputs["Output"],
+        judgement=decision.outputs["judgement"],
         store=store,
         fingerprint=fingerprint,
         settings_fingerprint=settings_fingerprint,

@@ -13,6 +13,8 @@ from components.evaluate import evaluate
 from components.features import features
 from components.gate import gate
 from components.publish import publish
+from components.remeasure import remeasure
+from components.take_current import take_current
 from components.train_ranking import train_ranking
 from components.train_retrieval import train_retrieval
 from components.validate import validate
@@ -59,12 +61,24 @@ def full_training(
     index = on_cpu(build_index(**parts)).outputs["index"]
     release = on_cpu(assemble_release(ranker=ranker, index=index, **parts)).outputs["release"]
     evaluated = on_cpu(evaluate(release=release, data=clean, recipe=recipe, sizes=sizes))
-    decision = on_cpu(gate(evaluation=evaluated.outputs["evaluation"], floors=floors))
+    taken = with_releases(on_cpu(take_current(store=store)))
+    taken.set_caching_options(False)  # what is current changes
+    current = taken.outputs["current"]
+    before = on_cpu(remeasure(current=current, data=clean, sizes=sizes))
+    decision = on_cpu(
+        gate(
+            release=release,
+            evaluation=evaluated.outputs["evaluation"],
+            parent=current,
+            parent_evaluation=before.outputs["evaluation"],
+            floors=floors,
+        )
+    )
     published = publish(
         release=release,
         evaluation=evaluated.outputs["evaluation"],
         data=clean,
-        reason=decision.outputs["Output"],
+        judgement=decision.outputs["judgement"],
         store=store,
         fingerprint=fingerprint,
         settings_fingerprint=settings_fingerprint,

@@ -51,12 +51,16 @@ class DataWindow(BaseModel):
 
 
 class Verdict(BaseModel):
-    """What the gate said; `reason` is one line, empty when it passed."""
+    """What the gate said; `reason` is one line, empty when it passed.
+
+    `report` is all that it found: see `recsys.release.gate_report`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     passed: bool
     reason: str = ""
+    report: dict[str, Any] = {}
 
 
 class Manifest(BaseModel):

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages of an evaluation and of the gate's checks."""
+"""A self-contained HTML page of an evaluation."""
 
 from __future__ import annotations
 
@@ -7,29 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from recsys.release.gate import checks, judge
-from recsys.settings import GateSettings
-
 _STYLE = (
     "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
     "td,th{padding:4px 14px;text-align:right;border-bottom:1px solid #ddd}td:first-child{text-align:left}"
 )
-
-
-def gate_page(metrics: Mapping[str, Any], settings: GateSettings) -> str:
-    """Each rule of the gate with its value and floor.
-
-    Args:
-        metrics: The evaluation.
-        settings: The floors.
-    """
-    verdict = judge(metrics, settings)
-    rows = [
-        (check.rule.metric, _number(check.value), _number(check.floor), "pass" if check.passed else "FAIL")
-        for check in checks(metrics, settings)
-    ]
-    said = "Passed" if verdict.passed else f"Refused: {verdict.reason}"
-    return _page("Gate", said, ("metric", "value", "at least", ""), rows)
 
 
 def evaluation_page(metrics: Mapping[str, Any]) -> str:

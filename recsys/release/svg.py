@@ -67,18 +67,20 @@ def lines(series: Mapping[str, Points], x: Axis, y: Axis, *, diagonal: bool = Fa
     return _svg(_WIDTH, _HEIGHT, parts, f"{y.title} against {x.title}: {', '.join(series)}")
 
 
-def interval_bar(value: float, low: float, high: float, limit: float, at_least: bool) -> str:
+def interval_bar(interval: tuple[float, float, float], limit: float, at_least: bool) -> str:
     """A value with its interval beside the limit; what is allowed is shaded.
 
     Args:
-        value: Where the dot goes.
-        low: Where the bar begins.
-        high: Where it ends.
+        interval: Where the dot goes, where the bar begins and where it ends.
         limit: Where the line stands.
         at_least: Whether what lies right of the limit is allowed, or left of it.
+
+    Returns:
+        Empty where a number is missing.
     """
-    if not all(math.isfinite(number) for number in (value, low, high, limit)):
+    if not all(math.isfinite(number) for number in (*interval, limit)):
         return ""
+    value, low, high = interval
     passed = low >= limit if at_least else high <= limit
     pad = 0.15 * (max(high, limit) - min(low, limit)) or max(abs(limit) * 0.1, 1e-6)
     axis = Axis("", min(low, limit) - pad, max(high, limit) + pad)

@@ -23,12 +23,17 @@ def run(tmp_path: Path, artefact: Any) -> Any:
     Path(evaluation.path).mkdir()
     Path(evaluation.path, "evaluation.json").write_text(json.dumps({"ranker": {"auc": 0.7}}))
 
+    judgement = artefact(Artifact, "judgement")
+    Path(judgement.path).mkdir()
+
     def publish_release(reason: str = "", fingerprint: str = "") -> int:
+        report = {"passed": not reason, "reason": reason, "checks": []}
+        Path(judgement.path, "gate.json").write_text(json.dumps(report))
         return publish.python_func(
             release=release,
             evaluation=evaluation,
             data=data,
-            reason=reason,
+            judgement=judgement,
             store=str(tmp_path / "releases"),
             fingerprint=fingerprint,
             settings_fingerprint="s",
@@ -59,6 +64,7 @@ def test_refused_release_is_kept_and_not_served(run: Any, tmp_path: Path) -> Non
     store = ReleaseStore(tmp_path / "releases")
     assert run(reason="ranker.auc is missing") == 1
     assert store.show(1).gate.reason == "ranker.auc is missing"
+    assert store.show(1).gate.report["checks"] == []
     assert store.current() is None
 
 

@@ -19,9 +19,12 @@ STEPS = GPU_STEPS | {
     "build-index",
     "assemble-release",
     "evaluate",
+    "take-current",
+    "remeasure",
     "gate",
     "publish",
 }
+STORE_STEPS = {"take-current", "publish"}
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +77,9 @@ def test_release_is_evaluated_and_judged_before_it_is_published(spec: Any) -> No
     assert evaluated.producer_task == "assemble-release"
 
 
-def test_only_the_publishing_step_is_never_cached(spec: Any) -> None:
+def test_steps_that_ask_the_store_are_never_cached(spec: Any) -> None:
     cached = {name for name, task in spec.root.dag.tasks.items() if task.caching_options.enable_cache}
-    assert cached == STEPS - {"publish"} | {"importer"}
+    assert cached == STEPS - STORE_STEPS | {"importer"}
 
 
 def test_every_step_is_tried_again(spec: Any) -> None:
@@ -111,13 +114,12 @@ def test_every_step_bounds_its_memory(spec: Any) -> None:
         assert resources["resourceCpuRequest"]
 
 
-def test_only_the_publishing_step_sees_the_releases(configs: dict[str, Any]) -> None:
+def test_only_steps_that_ask_the_store_see_the_releases(configs: dict[str, Any]) -> None:
     mounts = {
         name: [(m.constant, m.mount_path) for m in config.pvc_mount] for name, config in configs.items()
     }
-    assert {name: found for name, found in mounts.items() if found} == {
-        "publish": [("recsys-releases", "/releases")]
-    }
+    volume = [("recsys-releases", "/releases")]
+    assert {name: found for name, found in mounts.items() if found} == dict.fromkeys(STORE_STEPS, volume)
 
 
 def test_another_image_reaches_every_step(tmp_path: Path) -> None:

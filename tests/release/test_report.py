@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recsys.release.report import evaluation_page, gate_page
-from recsys.settings import GateSettings
+from recsys.release.report import evaluation_page
 
 EVALUATION: dict[str, Any] = {
     "rows": 40000,
@@ -13,17 +12,6 @@ EVALUATION: dict[str, Any] = {
     "anonymous": {"chain": {"hit@10": 0.0761}},
     "baselines": {"popularity": {"hit@10": 0.08}, "<als>": {"hit@10": 0.4}},
 }
-
-
-def test_gate_page_shows_the_verdict_and_each_check() -> None:
-    assert "Passed" in gate_page(EVALUATION, GateSettings())
-    refused = gate_page(EVALUATION, GateSettings(ranker_auc=0.9))
-    assert "Refused: ranker.auc 0.8000" in refused
-    assert "<td>ranker.auc</td><td>0.8000</td><td>0.9000</td><td>FAIL</td>" in refused
-
-
-def test_gate_page_of_nothing_says_what_is_missing() -> None:
-    assert "ranker.auc is missing" in gate_page({}, GateSettings())
 
 
 def test_evaluation_page_has_a_row_a_group() -> None:

@@ -78,6 +78,9 @@ RECENT_CLICKS: Final = 50
 
 USER_RAW: Final = ("user_id", "age", "gender", "top_category")
 CONTEXT_RAW: Final = ("device_type", "timestamp")
+VISITOR: Final = "visitor"
+"""Column of training rows: whose clicks come before the row, also where masking hides who the user is."""
+
 ITEM_RAW: Final = ("item_id", "price", "category_l1", "category_l2", "item_gender")
 
 # What the fitted workflows put out and the models take in: name -> dtype. Categorify codes are
@@ -127,6 +130,8 @@ QUERY_TOWER_ONNX: Final = "query_tower.onnx"
 CANDIDATE_TOWER_ONNX: Final = "candidate_tower.onnx"
 DLRM_ONNX: Final = "dlrm.onnx"
 DLRM_BROADCAST_ONNX: Final = "dlrm_broadcast.onnx"  # the same function over [B] users and [B, K] items
+DLRM_ITEMS_ONNX: Final = "dlrm_items.onnx"  # what of it depends on the item alone: `item_part` [rows, width]
+DLRM_PAIRS_ONNX: Final = "dlrm_pairs.onnx"  # the rest: users [B, 1] and `item_parts` [B, K, width] -> `score`
 ITEM_IDS_FILE: Final = "item_ids.npy"  # int64 [n]
 ITEM_FEATURES_FILE: Final = "item_features.npz"  # raw columns of ITEM_RAW, [n] each
 IMAGE_EMBEDDINGS_FILE: Final = "image_embeddings.npy"  # float32 [n, 64]

@@ -27,8 +27,14 @@ NUMBERS = (
 )
 
 
-def make_dlrm(path: Path, seed: int = 0) -> Path:
-    """Write one with random weights: every input [rows, 1], embeddings [rows, 64], `score` [rows, 1]."""
+def make_dlrm(path: Path, seed: int = 0, *, towers: bool = False) -> Path:
+    """Write one with random weights: every input [rows, 1], embeddings [rows, 64], `score` [rows, 1].
+
+    Args:
+        path: The file.
+        seed: Of the weights.
+        towers: Whether it corrects the score of two towers, which it then holds.
+    """
     maker = _Maker(np.random.default_rng(seed))
     bottom = maker.dense(maker.add("Concat", NUMBERS, axis=1), 6 + 2 * schema.EMBEDDING_DIM, (8, WIDTH))
     vectors = [maker.lookup(name) for name in CODES]
@@ -42,9 +48,25 @@ def make_dlrm(path: Path, seed: int = 0) -> Path:
     pairs = maker.add("Gather", [flat, maker.put("upper", upper)], axis=1)
     joined = maker.add("Concat", [bottom, pairs], axis=1)
     logit = maker.dense(joined, WIDTH + len(upper), (8, 6, 1))
-    maker.nodes.append(helper.make_node("Sigmoid", [logit], ["score"]))
+    if towers:
+        logit = maker.add(
+            "Add", [logit, maker.add("Sub", [_retrieval(maker), maker.put("level", np.float32(1.5))])]
+        )
+    maker.nodes.append(helper.make_node("Softsign" if towers else "Sigmoid", [logit], ["score"]))
     maker.save(path)
     return path
+
+
+def _retrieval(maker: _Maker) -> str:
+    """The inner product of a user's and an item's embedding, each of some of their features."""
+    user = maker.dense(maker.add("Concat", ["age", "hour_sin"], axis=1), 2, (6, 8))
+    user = maker.add("Add", [user, maker.lookup("user_id", 8)])
+    item = maker.dense(
+        maker.add("Concat", ["price", "text_embedding"], axis=1), 1 + schema.EMBEDDING_DIM, (6, 8)
+    )
+    item = maker.add("Add", [item, maker.lookup("item_id", 8)])
+    axis = maker.put("columns", np.array([1]))
+    return maker.add("ReduceSum", [maker.add("Mul", [user, item]), axis], keepdims=1)
 
 
 class _Maker:
@@ -62,10 +84,10 @@ class _Maker:
         self._weights.append(numpy_helper.from_array(array, name))
         return name
 
-    def lookup(self, name: str) -> str:
-        codes = self.add("Squeeze", [name, self.put(f"{name}_axis", np.array([-1]))])
-        table = self._rng.normal(size=(CODES[name], WIDTH)).astype(np.float32)
-        return self.add("Gather", [self.put(f"{name}_table", table), codes])
+    def lookup(self, name: str, width: int = WIDTH) -> str:
+        codes = self.add("Squeeze", [name, self.put(f"{name}_axis_{width}", np.array([-1]))])
+        table = self._rng.normal(size=(CODES[name], width)).astype(np.float32)
+        return self.add("Gather", [self.put(f"{name}_table_{width}", table), codes])
 
     def dense(self, tensor: str, width: int, hidden: tuple[int, ...]) -> str:
         for at, size in enumerate(hidden):

@@ -12,12 +12,14 @@ import numpy as np
 
 from recsys.schema import (
     CONTEXT_FEATURES,
-    DLRM_BROADCAST_ONNX,
+    DLRM_ITEMS_ONNX,
     DLRM_ONNX,
+    DLRM_PAIRS_ONNX,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
     USER_FEATURES,
 )
+from recsys.serving.item_parts import ItemParts
 from recsys.serving.onnx_model import OnnxModel
 from recsys.serving.stage import Arrays
 
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 _CACHED_ROWS: Final = 512
 """Rows a run: what one thread's caches hold. 64 users at once took four times as long as one by one."""
 
+_PARTS: Final = "item_parts"
 _INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES)
 
 
@@ -33,13 +36,13 @@ class DlrmRanking:
     """The ranker (Naumov et al., "Deep Learning Recommendation Model", 2019).
 
     Attributes:
-        model: Its ONNX export.
-        broadcasts: Whether the model takes users [b, 1] beside candidates [b, K], as
-            `recsys.release.dlrm_broadcast` rewrites it, or wants one row a candidate.
+        model: Its ONNX export, one row a candidate; or, with `items`, the half of it in which users [b, 1]
+            and items' parts [b, K, width] meet, as `recsys.release.dlrm_broadcast` rewrites it.
+        items: The items' parts.
     """
 
     model: OnnxModel
-    broadcasts: bool = False
+    items: ItemParts | None = None
 
     def run(self, inputs: Arrays) -> Arrays:
         """Score.
@@ -63,10 +66,11 @@ class DlrmRanking:
 
     def _score(self, inputs: Arrays, users: slice) -> np.ndarray:
         """Scores [b, K] of some of the users."""
+        if self.items is not None:
+            some = {name: array[users] for name, array in inputs.items()}
+            return self.model.run(some | {_PARTS: self.items.of(some)})
         some = {name: inputs[name][users] for name in self.model.inputs}
-        shape = some["item_id"].shape
-        if self.broadcasts:
-            return self.model.run(some).reshape(shape)
+        shape = inputs["item_id"][users].shape
         repeated = {name: np.broadcast_to(array, (*shape, *array.shape[2:])) for name, array in some.items()}
         rows = shape[0] * shape[1]
         return self.model.run({name: array.reshape(rows, -1) for name, array in repeated.items()}).reshape(
@@ -75,12 +79,13 @@ class DlrmRanking:
 
 
 def load(artefacts: Path, parameters: Mapping[str, str]) -> DlrmRanking:
-    """Load the model, in the form that broadcasts where the release holds it.
+    """Load the model, rewritten where the release holds it so.
 
     Raises:
-        BadData: The file is missing, damaged, or wants inputs that serving does not have.
+        BadData: A file is missing, damaged, or wants inputs that serving does not have.
     """
     del parameters
-    broadcasts = (artefacts / DLRM_BROADCAST_ONNX).is_file()
-    file = DLRM_BROADCAST_ONNX if broadcasts else DLRM_ONNX
-    return DlrmRanking(OnnxModel(artefacts / file, "score", _INPUTS), broadcasts)
+    if not (artefacts / DLRM_PAIRS_ONNX).is_file():
+        return DlrmRanking(OnnxModel(artefacts / DLRM_ONNX, "score", _INPUTS))
+    pairs = OnnxModel(artefacts / DLRM_PAIRS_ONNX, "score", (*_INPUTS, _PARTS))
+    return DlrmRanking(pairs, ItemParts(OnnxModel(artefacts / DLRM_ITEMS_ONNX, "item_part", _INPUTS)))

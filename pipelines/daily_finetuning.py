@@ -1,7 +1,7 @@
 """Daily fine-tuning: a release learns the days since its training.
 
-Items, their embeddings, the index and the vocabularies stay: the query tower and the ranker learn. So a run is
-short, and what it publishes shares most of its files with its parent. Parent and child are evaluated on the
+Items, their embeddings, the index and the vocabularies stay: the query tower and the ranker learn. So a run
+is short, and what it publishes shares most of its files with its parent. Parent and child are measured on the
 same rows, those of the days after.
 """
 
@@ -10,11 +10,11 @@ from kfp.dsl import Dataset, importer, pipeline
 from components.assemble_daily import assemble_daily
 from components.daily_features import daily_features
 from components.evaluate import evaluate
-from components.finetune_ranking import finetune_ranking
-from components.finetune_retrieval import finetune_retrieval
+from components.finetune import finetune
 from components.gate import gate
 from components.promote import promote
 from components.publish import publish
+from components.remeasure import remeasure
 from components.take_parent import take_parent
 from components.validate import validate
 from pipelines.cluster import RELEASE_MOUNT, on_cpu, on_gpu, with_releases
@@ -30,6 +30,7 @@ def daily_finetuning(
     release: int = 0,
     recipe: dict = {},  # noqa: B006
     measure: dict = {},  # noqa: B006
+    sizes: dict = {},  # noqa: B006
     floors: dict = {},  # noqa: B006
     store: str = RELEASE_MOUNT,
     fingerprint: str = "",
@@ -42,7 +43,8 @@ def daily_finetuning(
         days: The days to learn; empty for all newer than the parent's but the newest one, which judges.
         release: The parent; 0 for the current release.
         recipe: Settings of the fine-tuning; what is left out has its default.
-        measure: Settings of the training and of the chain that the evaluation depends on.
+        measure: Settings of the training, as far as the evaluation depends on them.
+        sizes: Settings of the evaluation and of the chain that it runs.
         floors: Settings of the gate.
         store: The release store: a folder, by default the mounted volume's, or a URL.
         fingerprint: Of all inputs, to find the release again by.
@@ -66,15 +68,18 @@ def daily_finetuning(
             recipe=recipe,
         )
     ).outputs["rows"]
-    towers = on_gpu(finetune_retrieval(parent=parent, rows=rows, recipe=recipe)).outputs["towers"]
-    tuned = on_gpu(finetune_ranking(parent=parent, rows=rows, towers=towers, recipe=recipe))
+    tuned = on_gpu(finetune(parent=parent, rows=rows, recipe=recipe)).outputs
     assembled = on_cpu(
         assemble_daily(
-            data=clean, parent=parent, towers=towers, ranker=tuned.outputs["ranker"], new_days=new_days
+            data=clean,
+            parent=parent,
+            towers=tuned["towers"],
+            ranker=tuned["ranker"],
+            new_days=new_days,
         )
     ).outputs["release"]
-    before = on_cpu(evaluate(release=parent, data=clean, recipe=measure, sizes={}))
-    after = on_cpu(evaluate(release=assembled, data=clean, recipe=measure, sizes={}))
+    before = on_cpu(remeasure(current=parent, data=clean, sizes=sizes))
+    after = on_cpu(evaluate(release=assembled, data=clean, recipe=measure, sizes=sizes))
     decision = on_cpu(
         gate(
             release=assembled,

@@ -9,7 +9,7 @@ from typing import Any
 from recsys.data.dataset import list_days
 from recsys.errors import BadData
 from recsys.kubeflow.events import Progress, StepEvent
-from recsys.kubeflow.full import RELEASES
+from recsys.kubeflow.full import RELEASES, parts
 from recsys.kubeflow.inputs import fingerprint, published, require_passed
 from recsys.kubeflow.local import run_local
 from recsys.kubeflow.recipe import recipe_of
@@ -79,6 +79,6 @@ def run_daily(
 
 
 def _parts(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe as the pipeline takes it: in parts, so that a new floor does not train anew."""
-    measure = {name: value for name, value in recipe.items() if name not in {"finetune", "gate"}}
-    return {"recipe": recipe["finetune"], "measure": measure, "floors": recipe["gate"]}
+    """The recipe as the pipeline takes it, by what depends on it."""
+    found = parts(recipe)
+    return {**found, "recipe": recipe["finetune"], "measure": found["recipe"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def run_full(
 
         arguments = {
             "data": str(data_dir.resolve()),
-            **_parts(recipe),
+            **parts(recipe),
             "days": sorted(days),
             "store": str(store.root),
             "fingerprint": made_of,
@@ -62,8 +62,15 @@ def run_full(
     return number
 
 
-def _parts(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe as the pipeline takes it: in parts, so that a new floor does not train anew."""
+def parts(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe as the pipeline takes it: in parts, so that a new floor does not train anew.
+
+    Args:
+        recipe: Of `recsys.kubeflow.recipe.recipe_of`.
+
+    Returns:
+        `recipe` of the training, `sizes` of the evaluation and `floors` of the gate.
+    """
     sizes = {name: recipe[name] for name in ("serving", "evaluation")}
-    training = {name: value for name, value in recipe.items() if name not in {*sizes, "gate"}}
+    training = {name: value for name, value in recipe.items() if name not in {*sizes, "gate", "finetune"}}
     return {"recipe": training, "sizes": sizes, "floors": recipe["gate"]}

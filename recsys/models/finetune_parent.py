@@ -6,17 +6,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from recsys import schema
 from recsys.errors import BadData
 from recsys.features.workflows import Workflows, load
 from recsys.models.examples import Catalogue
 from recsys.models.towers import SAVEDMODELS
+from recsys.serving.onnx_model import OnnxModel
 from recsys.settings import TrainingSettings
+
+_ROWS: Final = 4_096
+_GRAPH: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A saved variable: its name in the model, and its value."""
+
+    name: str
+    value: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,22 +68,40 @@ class Parent:
         catalogue = Catalogue.build(catalogue_items(release_dir), workflows, *tables)
         return cls(release_dir, training, workflows, catalogue)
 
-    def weights(self, model: str) -> Sequence[tf.Variable]:
+    def weights(self, model: str) -> list[Weight]:
         """The trained variables of one of its SavedModels, in the model's own order.
+
+        Read from the file of variables alone: loading the functions too takes seconds.
 
         Args:
             model: `query_tower`, `candidate_tower` or `dlrm`.
 
         Raises:
-            BadData: It is not there.
+            BadData: It is not there, or not as `recsys.models.export` writes it.
         """
         path = self.path / SAVEDMODELS / model
-        if not path.is_dir():
-            raise BadData(str(path), "there is no such SavedModel", "Train the release fully once more")
-        kept = tf.saved_model.load(str(path)).kept
-        # A ranker keeps the towers that it builds on beside its own variables.
-        found: Sequence[tf.Variable] = kept[0] if model == "dlrm" else kept
-        return found
+        try:
+            reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+            nodes = TrackableObjectGraph.FromString(reader.get_tensor(_GRAPH)).nodes
+            kept = _child(nodes, nodes[0], "kept")
+            if model == "dlrm":  # which keeps the towers that it builds on beside its own variables
+                kept = _child(nodes, kept, "0")
+            stored = [nodes[one.node_id].attributes[0] for one in _in_order(kept.children)]
+            return [Weight(one.full_name, reader.get_tensor(one.checkpoint_key)) for one in stored]
+        except (tf.errors.OpError, LookupError) as error:
+            fix = "Train the release fully once more"
+            raise BadData(str(path), "there is no SavedModel with its variables", fix) from error
+
+    def item_embeddings(self) -> np.ndarray:
+        """Its items' embeddings by its exported candidate tower, float32 [n, 64]."""
+        names = (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES)
+        tower = OnnxModel(self.path / schema.CANDIDATE_TOWER_ONNX, "item_embedding", names)
+        return np.concatenate(
+            [
+                tower.run({name: column[at : at + _ROWS] for name, column in self.catalogue.inputs.items()})
+                for at in range(0, len(self.catalogue), _ROWS)
+            ]
+        )
 
 
 def catalogue_items(release_dir: Path) -> pd.DataFrame:
@@ -78,7 +110,7 @@ def catalogue_items(release_dir: Path) -> pd.DataFrame:
         return pd.DataFrame({name: raw[name] for name in schema.ITEM_RAW})
 
 
-def restore(variables: Sequence[tf.Variable], saved: Sequence[tf.Variable], what: str) -> None:
+def restore(variables: Sequence[tf.Variable], saved: Sequence[Weight], what: str) -> None:
     """Gives a newly built model the saved weights.
 
     Args:
@@ -89,15 +121,33 @@ def restore(variables: Sequence[tf.Variable], saved: Sequence[tf.Variable], what
     Raises:
         BadData: Their names or shapes differ: the code builds another model than it did then.
     """
-    ours, theirs = ([(_name(one), tuple(one.shape)) for one in some] for some in (variables, saved))
+    ours = [(_stem(variable.name), tuple(variable.shape)) for variable in variables]
+    theirs = [(_stem(weight.name), weight.value.shape) for weight in saved]
     if ours != theirs:
         differ = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), None)
         cause = f"it was built another way ({differ or f'{len(ours)} and {len(theirs)} variables'})"
         raise BadData(what, cause, "Train the release fully once more")
-    for variable, value in zip(variables, saved, strict=True):
-        variable.assign(value)
+    for variable, weight in zip(variables, saved, strict=True):
+        variable.assign(weight.value)
 
 
-def _name(variable: tf.Variable) -> str:
-    """Its name without the numbers that Keras appends by what else the process has built."""
-    return re.sub(r"_\d+(?=[/:])", "", variable.name)
+def _stem(name: str) -> str:
+    """A variable's name without the numbers that Keras appends by what else the process has built."""
+    return re.sub(r"_\d+(?=/|$)", "", name.partition(":")[0])
+
+
+def _child(nodes: Any, node: Any, name: str) -> Any:
+    """The object that another one holds under a name.
+
+    Raises:
+        LookupError: There is none.
+    """
+    for one in node.children:
+        if one.local_name == name:
+            return nodes[one.node_id]
+    raise LookupError(name)
+
+
+def _in_order(children: Any) -> list[Any]:
+    """A list's elements; their names are their positions."""
+    return sorted(children, key=lambda one: int(one.local_name))

@@ -7,7 +7,9 @@ other features' embeddings and the network follow in a few epochs.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import merlin.models.tf as mm
@@ -15,14 +17,15 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from recsys.models import blocks, two_tower
+from recsys import schema
+from recsys.models import blocks, export, two_tower
 from recsys.models.click_state import ClickState
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.finetune_parent import Parent, restore
 from recsys.models.fit import History, Progress
 from recsys.models.history import ClickHistory, newest_clicks
 from recsys.models.retrieval import RetrievalTrainer, embed
-from recsys.models.towers import Towers
+from recsys.models.towers import SAVEDMODELS
 from recsys.settings import FinetuneSettings, TrainingSettings
 
 _INDEX: Final = "item_index"
@@ -98,7 +101,7 @@ def tune(
     examples = Examples.build(clicked, parent.catalogue, parent.workflows)
     kept, held = hold_out(examples, recipe.validation_share, recipe.validation_rows, recipe.seed)
     query = _restored(parent, examples, recipe)
-    items = Towers.load(parent.path, parent.catalogue).items
+    items = parent.item_embeddings()
     new = examples.take(~clicked["replayed"].to_numpy())
     histories = _Histories.of(parent, new, held)
     if histories is not None:
@@ -114,6 +117,25 @@ def tune(
     if histories is None:
         return TunedQuery(query, None, history)
     return TunedQuery(query, histories.complete(query), history)
+
+
+def export_tuned(tuned: TunedQuery, parent: Parent, out_dir: Path) -> None:
+    """Writes what `recsys.models.export.export_towers` does; the candidate tower is a copy of the parent's.
+
+    Args:
+        tuned: Of `tune`.
+        parent: The release that learned.
+        out_dir: The folder to fill.
+
+    Raises:
+        RecsysError: The ONNX file does not compute what the model does.
+    """
+    export.export_query(tuned.query, out_dir)
+    if tuned.state is not None:
+        tuned.state.save(out_dir)
+    name = Path(schema.CANDIDATE_TOWER_ONNX)
+    shutil.copyfile(parent.path / name, out_dir / name)
+    shutil.copytree(parent.path / SAVEDMODELS / name.stem, out_dir / SAVEDMODELS / name.stem)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def take_parent(
     release: int,
     days: list,
     parent: Output[Model],
-) -> NamedTuple("Taken", [("number", int), ("new_days", list), ("older_days", list), ("all_days", list)]):
+) -> NamedTuple("Taken", [("number", int), ("new_days", list), ("older_days", list), ("all_days", list)]):  # type: ignore[valid-type]  # Kubeflow's own form
     """Chooses the parent and the days, and fetches the parent's files, each checked against its hash.
 
     Args:

@@ -108,7 +108,7 @@ def tune(
         histories.take_out(query)
     trainer = RetrievalTrainer(
         _Encoders(query, ItemVectors(items, trainable=False)),
-        histories and histories.watched,
+        None if histories is None else histories.watched,
         _by_index(parent.catalogue),
         kept,
         recipe,

@@ -250,7 +250,7 @@ class GateSettings(BaseModel):
     over_retrieval: float = Field(0.99, ge=0, description="least chain NDCG@10, as a share of retrieval's")
     coverage: float = Field(0.01, ge=0, le=1, description="least share of the items in anyone's first ten")
     alive: float = Field(0.2, ge=0, le=1, description="least share of the items that retrieval ever finds")
-    calibration_error: float = Field(0.3, ge=0, le=1, description="greatest ECE of the ranker")
+    calibration_error: float = Field(0.25, ge=0, le=1, description="greatest ECE of the ranker")
     parity: float = Field(1e-3, ge=0, description="greatest distance of an export from the trained model")
     kept_retrieval: float = Field(0.98, ge=0, description="retrieval hit@300")
     kept_chain: float = Field(0.98, ge=0, description="chain NDCG@10")
@@ -260,7 +260,7 @@ class GateSettings(BaseModel):
     calibration_loss: float = Field(0.02, ge=-1, le=1, description="greatest ECE above the parent's")
     compare: bool = Field(True, description="with the parent; false lets a release pass on the floors alone")
     latency: float = Field(1.15, gt=0, description="greatest time of a request's models, of the parent's")
-    rounds: int = Field(60, ge=3, description="rounds in which a release and its parent take turns")
+    rounds: int = Field(150, ge=3, description="rounds in which a release and its parent take turns")
     resamples: int = Field(1_000, ge=50, description="draws of an interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="share of the draws inside an interval")
     seed: int = 0
@@ -270,6 +270,7 @@ class PromotionSettings(BaseModel):
     """How a release is put before the shop; see `recsys.release.promote`."""
 
     at_once: int = Field(1, ge=1, description="replicas that load at the same time")
+    standby: bool = Field(True, description="keep the release before loaded, so that going back is instant")
     drain_s: float = Field(1.0, ge=0, description="between the switch and the unloading of the old release")
     load_s: float = Field(120.0, gt=0, description="longest that one model may take to load")
     requests: int = Field(16, ge=1, description="recorded requests that warm a replica and are compared")

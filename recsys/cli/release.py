@@ -94,6 +94,31 @@ def rollback(replica: Replicas = None, json: Json = False) -> None:
     _promote(target, replica, json=json, fill=False)
 
 
+@app.command()
+def drill(
+    seconds: Annotated[float, typer.Option(min=5, help="How long clients ask.")] = 180.0,
+    switches: Annotated[int, typer.Option(min=1, help="Promotions and rollbacks, together.")] = 20,
+    clients: Annotated[int, typer.Option(min=1, help="Who ask at the same time.")] = 8,
+    releases: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="The release to begin with and the one to promote; the current one and a twin."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Promote and roll back under load in a system of its own, and check every answer."""
+    from recsys.local import switch_drill
+    from recsys.local.switch_report import table as as_text
+
+    with Steps().step("Drill") as note:
+        found = switch_drill.run(
+            get_settings(), seconds=seconds, switches=switches, clients=clients, releases=releases, note=note
+        )
+    if json:
+        print_json(asdict(found))
+    else:
+        results.print(as_text(found))
+
+
 def _promote(release: int, replica: list[str] | None, *, json: bool, fill: bool = True) -> None:
     from recsys.local.promotion import promote_here
 

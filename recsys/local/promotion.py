@@ -154,7 +154,7 @@ def warm_up(client: redis.Redis, folder: Path, settings: Settings) -> Sequence[R
 
 def _promoter(settings: Settings, found: list[Replica], report: Report) -> Promoter:
     promotion = settings.promotion
-    return Promoter(lambda: found, promotion.at_once, promotion.drain_s, report)
+    return Promoter(lambda: found, promotion.at_once, promotion.drain_s, promotion.standby, report)
 
 
 def _noted(entry: Running, release: int | None) -> Running:

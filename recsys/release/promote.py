@@ -48,6 +48,8 @@ class Promoter:
         find: The replicas that there are now; asked again after the switch, for those that came meanwhile.
         at_once: Replicas that load at the same time: one where they share a machine.
         drain_s: Seconds between the switch and the unloading of the old release.
+        standby: Whether the release that was served before stays loaded, so that going back takes no loading;
+            the next promotion unloads it.
         report: Told each replica's progress.
     """
 
@@ -56,9 +58,11 @@ class Promoter:
         find: Callable[[], Sequence[Replica]],
         at_once: int = 1,
         drain_s: float = 1.0,
+        standby: bool = False,
         report: Report = silent,
     ) -> None:
         self._find = find
+        self._standby = standby
         self._at_once = at_once
         self._drain_s = drain_s
         self._report = report
@@ -92,8 +96,14 @@ class Promoter:
         with _timed(seconds, "settle"):
             replicas = self._late(replicas, number, compare)
             time.sleep(self._drain_s)
-            unsettled = self._settle(replicas, only(number))
+            unsettled = self._settle(replicas, lambda one: self._after(before.get(one.name), number))
         return Promotion(number, [one.name for one in replicas], seconds, unsettled)
+
+    def _after(self, before: Layout | None, number: int) -> Layout:
+        """What a replica serves in the end: the old release stays on standby behind a newer one only."""
+        if self._standby and before is not None and before.ensemble < number:
+            return Layout((before.ensemble, number), number)
+        return only(number)
 
     def challenge(self, number: int, compare: Step) -> Promotion:
         """Load a release beside the one that is served, on every replica, and leave it there.
@@ -124,7 +134,7 @@ class Promoter:
             cause = f"replicas answer from {sorted(serving)}"
             raise BadUse("challenger", cause, "Promote one of them first")
         (number,) = serving
-        unsettled = self._settle(replicas, only(number))
+        unsettled = self._settle(replicas, lambda _: only(number))
         return Promotion(number, [one.name for one in replicas], {}, unsettled)
 
     def _reach(self) -> list[Replica]:
@@ -178,12 +188,12 @@ class Promoter:
                 _log.error("did not go back: %s", error)
                 self._report(one.name, f"did not go back: {error}")
 
-    def _settle(self, replicas: Sequence[Replica], layout: Layout) -> list[str]:
+    def _settle(self, replicas: Sequence[Replica], layout: Callable[[Replica], Layout]) -> list[str]:
         unsettled = []
         for one in replicas:
             self._report(one.name, "settling")
             try:
-                one.settle(layout)
+                one.settle(layout(one))
             except RecsysError as error:
                 # It answers from the release already, so this does not undo the promotion.
                 _log.error("not tidied up: %s", error)

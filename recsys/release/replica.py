@@ -148,8 +148,14 @@ class Replica:
         self._files.clear()
 
     def _load(self, layout: Layout) -> None:
+        """Load the models that do not serve exactly these versions yet.
+
+        Those that do are left alone: loading a model makes Triton build every ensemble over it again.
+        """
+        ready = {each for each, state in self._control.states().items() if state == _READY}
         for name in self._models:
-            self._control.load(name)
+            if {number for model, number in ready if model == name} != set(layout.versions):
+                self._control.load(name)
         self._require({(name, number) for name in self._models for number in layout.versions})
 
     def _require(self, wanted: set[tuple[str, int]]) -> None:

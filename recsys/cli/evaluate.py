@@ -2,46 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from recsys.cli.options import Json
-from recsys.cli.output import print_json, results, table
+from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
+app = typer.Typer(help="Measure the current release on the days after its training, beside baselines.")
+
 _METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10")
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a data set; left out: the one trained on.", show_default=False),
+]
 
 
+@app.callback(invoke_without_command=True)
 def evaluate(
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a data set; left out: the one trained on.", show_default=False),
+    context: typer.Context,
+    *,
+    data: Data = None,
+    release: Annotated[
+        int | None, typer.Option(help="Number of a release; left out: the current one.", show_default=False)
     ] = None,
+    baselines: Annotated[
+        str, typer.Option(help="standard, all, or some of them with commas between.")
+    ] = "standard",
+    ordering: Annotated[
+        bool, typer.Option("--ordering", help="Also what MMR, DPP, caps and exploration trade for what.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="HTML page with plots.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    """Measure the current release on the days after its training, beside baselines."""
+    """Measure a release on the days after its training, beside baselines."""
+    if context.invoked_subcommand is not None:
+        return
     from recsys.local.services import require_release
 
     settings = get_settings()
-    release_dir = settings.home / "releases" / str(require_release(settings))
+    release_dir = settings.home / "releases" / str(release or require_release(settings))
     from recsys.data.dataset import Dataset
     from recsys.local.shop_data import imported
     from recsys.models.evaluate import evaluate as measure
 
     dataset = Dataset.open(data or imported(settings.home))
-    with Steps().step("Evaluate") as note:
-        document = measure(release_dir, dataset, settings, note)
+    steps = Steps()
+    with steps.step("Evaluate") as note:
+        document = measure(release_dir, dataset, settings, note, baselines)
+    if ordering:
+        from recsys.models.ordering import measure as reorder
+
+        with steps.step("Ordering") as note:
+            document["ordering"] = reorder(release_dir, dataset, settings, note)
+    if report is not None:
+        _write(report, document)
     if json:
         print_json(document)
     else:
         show(document)
 
 
+def _write(path: Path, document: dict[str, Any]) -> None:
+    from recsys.release.evaluation_report import evaluation_page
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(evaluation_page(document), encoding="utf-8")
+    messages.print(f"Report: {path}")
+
+
 def show(document: dict[str, Any]) -> None:
-    """Print an evaluation as a table.
+    """Print an evaluation as tables.
 
     Args:
         document: What `recsys evaluate --json` prints.
@@ -54,13 +89,71 @@ def show(document: dict[str, Any]) -> None:
         **document["baselines"],
         **_oracles(document.get("oracle", {})),
     }
+    heading = f"{document['rows']:,} clicks of the days after training"
+    results.print(table(heading, ("", *_METRICS), _rows(lines, _METRICS), right=_METRICS))
+    results.print(f"Ranker AUC {document['ranker']['auc']:.3f}{_calibration(document)}")
+    _show_intervals(document)
+    _show_unseen(document.get("unseen", {}))
+    if "ordering" in document:
+        _show_ordering(document["ordering"])
+
+
+def _show_intervals(document: dict[str, Any]) -> None:
+    if not document.get("intervals"):
+        return
+    names = ("hit@10", "ndcg@10", "hit@300")
+    found = document["intervals"]
     rows = [
-        (name.replace("_", " "), *(_number(found.get(metric)) for metric in _METRICS))
+        (name.replace("_", " "), *(f"{ends[metric][0]:.3f} – {ends[metric][1]:.3f}" for metric in names))
+        for name, ends in found.items()
+    ]
+    rows += [
+        (name.replace("_", " "), *(_difference(one[metric]) for metric in names))
+        for name, one in document.get("differences", {}).items()
+    ]
+    results.print(table("95 % intervals over users", ("", *names), rows, right=names))
+
+
+def _show_unseen(found: dict[str, Any]) -> None:
+    if not found.get("rows"):
+        return
+    lines = {"whole chain": found["chain"], "retrieval alone": found["retrieval"], **found["baselines"]}
+    heading = f"{found['rows']:,} clicks on items new to the user, what they had clicked before filtered out"
+    results.print(table(heading, ("", *_METRICS), _rows(lines, _METRICS), right=_METRICS))
+
+
+def _show_ordering(found: dict[str, Any]) -> None:
+    names = ("ndcg@10", "hit@10", "diversity", "categories", "coverage", "gini")
+    rows = [
+        (name, f"{one['setting']:g}", *(_number(one[key]) for key in names))
+        for name, curve in found["curves"].items()
+        for one in curve
+    ]
+    columns = ("", "setting", *names)
+    results.print(table(f"Ordering, {found['rows']:,} clicks", columns, rows, right=columns[1:]))
+    estimates = [
+        (one["policy"], one["estimator"], _number(one["value"]), _number(one["truth"]))
+        for one in found["off_policy"]
+    ]
+    heads = ("policy", "estimator", "value", "truth")
+    results.print(table("Off-policy estimates of hit@1", heads, estimates, right=heads[2:]))
+
+
+def _rows(lines: dict[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (name.replace("_", " "), *(_number(found.get(metric)) for metric in names))
         for name, found in lines.items()
     ]
-    heading = f"{document['rows']:,} clicks of the days after training"
-    results.print(table(heading, ("", *_METRICS), rows, right=_METRICS))
-    results.print(f"Ranker AUC {document['ranker']['auc']:.3f}")
+
+
+def _calibration(document: dict[str, Any]) -> str:
+    found = document.get("calibration")
+    return f", calibration error {found['ece']:.3f} ({found['negatives']} negatives)" if found else ""
+
+
+def _difference(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['mean']:+.3f} ({low:+.3f} – {high:+.3f})"
 
 
 def _oracles(found: dict[str, Any]) -> dict[str, Any]:

@@ -38,13 +38,13 @@ app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(release.app, name="release")
 app.add_typer(bench.app, name="bench")
+app.add_typer(evaluate.app, name="evaluate")
 for command in (
     services.up,
     services.down,
     services.status,
     recommend.recommend,
     event.event,
-    evaluate.evaluate,
     doctor.doctor,
     demo.demo,
     capacity.capacity,

@@ -35,18 +35,18 @@ def mmr(relevance: Floats, vectors: Floats, count: int, weight: Floats) -> NDArr
         rest are columns without one.
     """
     rows = np.arange(len(relevance))
-    scaled = _scaled(relevance)
+    worth_alone = scaled(relevance)
     trade = np.asarray(weight, np.float64)[:, None]
-    nearest = np.full(scaled.shape, -np.inf)
-    left = np.ones(scaled.shape, np.bool_)
+    nearest = np.full(worth_alone.shape, -np.inf)
+    left = np.ones(worth_alone.shape, np.bool_)
     chosen = np.empty((len(rows), count), np.int64)
     for step in range(count):
         if step == 0:
-            worth = scaled
+            worth = worth_alone
         else:
             similarity = np.einsum("bkd,bd->bk", vectors, vectors[rows, chosen[:, step - 1]])
             np.maximum(nearest, similarity, out=nearest)
-            worth = (1 - trade) * scaled - trade * nearest
+            worth = (1 - trade) * worth_alone - trade * nearest
         # A pad is worse than any item, and what is chosen is worse than a pad.
         worth = np.where(np.isfinite(relevance), worth, -1e3)
         chosen[:, step] = np.where(left, worth, -np.inf).argmax(axis=1)
@@ -96,8 +96,8 @@ class ItemVectors:
         return found
 
 
-def _scaled(relevance: Floats) -> NDArray[np.float64]:
-    """Each row's finite values between 0 and 1; 1 where they are all alike."""
+def scaled(relevance: Floats) -> NDArray[np.float64]:
+    """Each row's finite values between 0 and 1, [B, K]; 1 where they are alike and where there is none."""
     there = np.isfinite(relevance)
     values = np.asarray(relevance, np.float64)
     greatest = np.where(there, values, -np.inf).max(axis=1, keepdims=True)

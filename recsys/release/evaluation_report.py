@@ -1,0 +1,225 @@
+"""An evaluation as a page with plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from recsys.release import html
+from recsys.release.evaluation_plots import calibration_plot, hit_plot, span, trade_off_plot
+
+_METRICS: Final = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr")
+_OWN: Final = ("chain", "retrieval")
+
+
+def evaluation_page(document: Mapping[str, Any]) -> str:
+    """The page of an evaluation; what the document lacks is left out.
+
+    Args:
+        document: What `recsys evaluate --json` prints.
+    """
+    rows = document.get("rows", 0)
+    return html.page(
+        "Evaluation",
+        [
+            html.note(
+                f"{rows:,} clicks of the days after training, each looked for among all items. Small numbers "
+                "are 95 % intervals: 1,000 draws of the users, with replacement."
+            ),
+            _headline(document),
+            html.plots(*_curves(document)),
+            _differences(document),
+            _unseen(document),
+            _segments(document),
+            _exposure(document),
+            _calibration(document),
+            _ordering(document.get("ordering", {})),
+        ],
+    )
+
+
+def recommenders(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Everything that was measured on the same rows: chain, retrieval, then the baselines, by name."""
+    own = {name: document[name] for name in _OWN if name in document}
+    return own | dict(document.get("baselines", {}))
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    intervals = document.get("intervals", {})
+    rows = [_line(name, found, intervals.get(name, {})) for name, found in recommenders(document).items()]
+    hidden = document.get("anonymous", {})
+    if "chain" in hidden:
+        rows.append(_line("chain, anonymous", hidden["chain"], intervals.get("anonymous", {})))
+    for name, found in document.get("oracle", {}).items():
+        if isinstance(found, Mapping):
+            rows.append(_line(name, found, {}))
+    omitted = [f"{name}: {why}" for name, why in document.get("omitted", {}).items()]
+    auc = document.get("ranker", {}).get("auc")
+    said = (
+        []
+        if auc is None
+        else [f"The ranker alone: AUC {auc:.3f}, {document['ranker']['negatives']} negatives."]
+    )
+    if omitted:
+        said.append(f"Left out: {'; '.join(omitted)}.")
+    return html.section(
+        "Who finds the click",
+        html.table(("", *_METRICS), rows, own=len(_OWN)),
+        html.note(" ".join(said)) if said else "",
+    )
+
+
+def _line(name: str, found: Mapping[str, Any], ends: Mapping[str, Sequence[float]]) -> list[str]:
+    cells = [html.number(found.get(metric), ends.get(metric)) for metric in _METRICS]
+    return [escape(name.replace("_", " ")), *cells]
+
+
+def _curves(document: Mapping[str, Any]) -> Iterator[str]:
+    found = recommenders(document)
+    yield hit_plot(found)
+    if exposure := document.get("exposure"):
+        points = {
+            name: (exposure[name]["coverage"], own["ndcg@10"])
+            for name, own in found.items()
+            if name in exposure
+        }
+        yield trade_off_plot({name: [point] for name, point in points.items()}, "coverage of the catalogue")
+
+
+def _differences(document: Mapping[str, Any]) -> str:
+    rows = []
+    for name, found in document.get("differences", {}).items():
+        one = found["hit@10"]
+        bar = span(one["mean"], one["interval"], (-0.05, 0.5), zero=True)
+        cells = [
+            html.number(found[m]["mean"], found[m]["interval"], signed=True) for m in ("hit@10", "ndcg@10")
+        ]
+        rows.append([escape(name.replace("_", " ")), *cells, bar])
+    return html.section("Differences, paired by row", html.table(("", "hit@10", "ndcg@10", "hit@10"), rows))
+
+
+def _unseen(document: Mapping[str, Any]) -> str:
+    found = document.get("unseen", {})
+    if not found.get("rows"):
+        return ""
+    rows = [_line(name, one, {}) for name, one in recommenders(found).items()]
+    return html.section(
+        "New items only",
+        html.note(
+            f"The {found['rows']:,} clicks on what the user had not clicked before, with all that they had "
+            "clicked dropped from every list, as serving drops it."
+        ),
+        html.table(("", *_METRICS), rows, own=len(_OWN)),
+    )
+
+
+def _segments(document: Mapping[str, Any]) -> str:
+    names = [name for name in document.get("baselines", {}) if name in ("popularity", "als")]
+    parts = []
+    for title, found in document.get("segments", {}).items():
+        rows = []
+        for label, one in found.items():
+            ends = one["interval"]["chain"]
+            bar = span(
+                one["chain"]["hit@10"],
+                ends["hit@10"],
+                (0, 1),
+                others=[one["baselines"][n]["hit@10"] for n in names],
+            )
+            rows.append(
+                [
+                    escape(label),
+                    f"{one['rows']:,}",
+                    html.number(one["chain"]["hit@10"], ends["hit@10"]),
+                    html.number(one["chain"]["ndcg@10"], ends["ndcg@10"]),
+                    html.number(one["retrieval"]["hit@300"], one["interval"]["retrieval"]["hit@300"]),
+                    *(html.number(one["baselines"][name]["hit@10"]) for name in names),
+                    bar,
+                ]
+            )
+        head = (title, "rows", "chain hit@10", "chain ndcg@10", "retrieval hit@300", *names, "hit@10, 0 to 1")
+        parts.append(html.table(head, rows))
+    said = f"Grey marks: {' and '.join(names)}." if names else ""
+    return html.section("Kinds of rows", html.note(said) if said and parts else "", *parts)
+
+
+def _exposure(document: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            escape(name.replace("_", " ")),
+            *(html.number(one[key]) for key in ("coverage", "gini", "head", "mean_popularity")),
+        ]
+        for name, one in document.get("exposure", {}).items()
+    ]
+    return html.section(
+        "What is shown",
+        html.note(
+            "Of the ten shown: share of the catalogue in any list, Gini coefficient of the showings, share "
+            "of head items (those with half of the training clicks), mean popularity over an average "
+            "item's. The last row is what was clicked."
+        )
+        if rows
+        else "",
+        html.table(("", "coverage", "Gini", "head", "popularity"), rows, own=len(_OWN)),
+    )
+
+
+def _calibration(document: Mapping[str, Any]) -> str:
+    found = document.get("calibration", {})
+    if not found.get("bins"):
+        return ""
+    return html.section(
+        "What the ranker's probability is worth",
+        html.note(
+            f"{found['rows']:,} rows, {found['negatives']} negatives: expected calibration error "
+            f"{found['ece']:.3f}, Brier score {found['brier']:.3f}, log loss {found['log_loss']:.3f}."
+        ),
+        html.plots(calibration_plot(found["bins"])),
+    )
+
+
+def _ordering(found: Mapping[str, Any]) -> str:
+    if not found:
+        return ""
+    points = {
+        name: [(one["diversity"], one["ndcg@10"]) for one in curve] for name, curve in found["curves"].items()
+    }
+    covered = {
+        name: [(one["coverage"], one["ndcg@10"]) for one in curve] for name, curve in found["curves"].items()
+    }
+    rows = [
+        [
+            escape(name),
+            f"{one['setting']:g}",
+            *(
+                html.number(one[key])
+                for key in ("ndcg@10", "hit@10", "diversity", "categories", "coverage", "gini")
+            ),
+        ]
+        for name, curve in found["curves"].items()
+        for one in curve
+    ]
+    head = ("", "setting", "ndcg@10", "hit@10", "difference within a list", "categories", "coverage", "Gini")
+    return html.section(
+        "Ordering: relevance against diversity",
+        html.note(f"{found['rows']:,} clicks; the first ten of the ranked candidates, reordered."),
+        html.plots(
+            trade_off_plot(points, "difference within a list"),
+            trade_off_plot(covered, "coverage of the catalogue"),
+        ),
+        html.table(head, rows),
+        _off_policy(found.get("off_policy", [])),
+    )
+
+
+def _off_policy(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [escape(one["policy"]), escape(one["estimator"]), html.number(one["value"], one["interval"]),
+         html.number(one["truth"]), f"{one['effective_rows']:,.0f}"]
+        for one in found
+    ]  # fmt: skip
+    return html.section(
+        "Other policies, estimated from the exploring one's log",
+        html.table(("policy", "estimator", "value", "truth", "effective rows"), rows),
+    )

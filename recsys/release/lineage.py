@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from recsys.errors import BadUse
 from recsys.release.manifest import Manifest
@@ -53,25 +54,26 @@ def plan_lesson(
         raise BadUse("release", "none is current", "Train fully first: `recsys pipeline run full`")
     if release:
         return _lesson(store.show(number), there, days)
-    ancestors = list(_ancestors(store, number))
+    line = list(_line(store, number))
     if days:
-        unlearned = (m for m in ancestors if max(m.data.days) < min(days))
-        return _lesson(next(unlearned, ancestors[0]), there, days)
-    if not _new(ancestors[0], there) and len(ancestors) > 1:
-        return _lesson(ancestors[1], there, sorted({*ancestors[0].data.days} - {*ancestors[1].data.days}))
-    return _lesson(ancestors[0], there, ())
+        unlearned = (one for one in line if max(one.data.days) < min(days))
+        return _lesson(next(unlearned, line[0]), there, days)
+    if not _new(line[0], there):
+        for child, parent in pairwise(line):
+            if parent.data.days != child.data.days:  # one that only added items has learned no day
+                return _lesson(parent, there, sorted({*child.data.days} - {*parent.data.days}))
+    return _lesson(line[0], there, ())
 
 
-def _ancestors(store: Releases, number: int) -> Iterator[Manifest]:
-    """The release, its parent, and so on while there are any; those that learned no day are left out."""
-    known, one = store.numbers(), store.show(number)
-    while True:
-        parent = store.show(one.parent) if one.parent in known and one.parent is not None else None
-        if parent is None or parent.data.days != one.data.days:
-            yield one
-        if parent is None:
+def _line(store: Releases, number: int) -> Iterator[Manifest]:
+    """The release, its parent, and so on while they are there."""
+    known, next_one = store.numbers(), number
+    while next_one in known:
+        one = store.show(next_one)
+        yield one
+        if one.parent is None:
             return
-        one = parent
+        next_one = one.parent
 
 
 def _new(parent: Manifest, there: Sequence[int]) -> list[int]:

@@ -5,8 +5,16 @@ import pandas as pd
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.splits import evaluation_sample, positives, train_days, valid_days
-from recsys.errors import BadData
+from recsys.data.splits import (
+    evaluation_sample,
+    positives,
+    split_by_time,
+    train_days,
+    valid_days,
+    with_split,
+    write_split,
+)
+from recsys.errors import BadData, BadUse
 
 
 def _raw_validation(shop):
@@ -63,3 +71,35 @@ def test_no_click_at_all_is_an_error(spoil):
 def test_positives_without_a_click_column_are_all_rows():
     frame = pd.DataFrame({"item_id": [1, 2]}, index=[5, 6])
     assert positives(frame)["item_id"].tolist() == [1, 2]
+
+
+def test_days_that_validate_come_after_all_that_train():
+    assert split_by_time(range(14), [2, 0, 1]) == {"train": [0, 1, 2], "valid": [3, 4, 5]}
+    assert split_by_time(range(14), range(13)) == {"train": list(range(13)), "valid": [13]}
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ([3], "no day comes after"),
+        ([], "no day comes after"),
+        ([0, 7], "day 7: the data set does not hold it"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(train, said):
+    with pytest.raises(BadUse, match=said):
+        split_by_time(range(4), train)
+
+
+def test_everyone_who_opens_the_copy_takes_the_split_written_beside_it(shop):
+    before = Dataset.open(shop)
+    write_split(before, range(11))
+    after = Dataset.open(shop)
+    assert (train_days(after), valid_days(after)) == (list(range(11)), [11])
+    assert after.fingerprint() == before.fingerprint()
+
+
+def test_a_split_in_memory_leaves_the_files_alone(shop):
+    dataset = with_split(Dataset.open(shop), [0, 1])
+    assert (train_days(dataset), valid_days(dataset)) == ([0, 1], [2, 3, 4])
+    assert valid_days(Dataset.open(shop)) == [9, 10, 11]

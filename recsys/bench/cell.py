@@ -53,6 +53,7 @@ class Plan:
         seed: Of the order of users and of the arrivals.
         release_dir: Folder of the release, where the stages run in the process itself.
         settings: Dumped `Settings`, for the same.
+        token: API key, where the target is a gateway.
     """
 
     cell: Cell
@@ -66,6 +67,7 @@ class Plan:
     seed: int
     release_dir: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    token: str = ""
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Plan:

@@ -9,6 +9,8 @@ from typing import Final
 from recsys.bench.cell import Cell
 
 TRITON_VARIANTS: Final = ("ensemble", "fused", "reference")
+GATEWAYS: Final = {"gateway": "ensemble", "gateway_fused": "fused"}
+"""Gateways, and the variant that each asks."""
 FLOOR: Final = "floor"
 TARGET: Final = "target"
 
@@ -18,7 +20,7 @@ class Options:
     """What to measure.
 
     Attributes:
-        variants: Of `TRITON_VARIANTS` and `FLOOR`; passed over with a target.
+        variants: Of `TRITON_VARIANTS`, `GATEWAYS` and `FLOOR`; passed over with a target.
         target: `host:port` of a Triton that runs already, on this machine; empty to start our own.
         concurrencies: Closed loops with one user a request.
         batches: Closed loops of one caller with so many users a request.

@@ -77,7 +77,7 @@ def measure(release_dir: Path, candidates: int, repeats: int = 300) -> list[dict
 
 
 def _forms(release_dir: Path) -> dict[str, Callable[[], DlrmRanking]]:
-    known = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES)
+    known = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, "user_embedding")
     export = DlrmRanking(OnnxModel(release_dir / DLRM_ONNX, "score", known))
     forms = {"export": lambda: export}
     if (release_dir / DLRM_PAIRS_ONNX).is_file():
@@ -97,6 +97,7 @@ def _inputs(candidates: int, items: int) -> Arrays:
             drawn = rng.integers(0, _CODES, (1, width)) if whole else rng.normal(size=(1, width))
             inputs[name] = drawn.astype(dtype)
     inputs["item_id"] = _FIRST_ITEM + np.arange(candidates)[None] % items
+    inputs["user_embedding"] = rng.normal(size=(1, EMBEDDING_DIM)).astype(np.float32)
     for name in EMBEDDING_FEATURES:
         inputs[name] = rng.normal(size=(1, candidates, EMBEDDING_DIM)).astype(np.float32)
     return inputs

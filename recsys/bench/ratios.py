@@ -7,6 +7,7 @@ from typing import Any, Final
 
 _Find = Callable[..., float | None]
 
+_DRIVERS: Final = {"floor": "in process", "gateway": "http", "gateway_fused": "http"}
 P50: Final = "p50_ms"
 RPS: Final = "throughput_rps"
 
@@ -23,7 +24,8 @@ def ratios(runs: Sequence[dict[str, Any]], boots: Sequence[dict[str, Any]]) -> l
     """
 
     def find(variant: str, key: str, **cell: Any) -> float | None:
-        wanted = {"variant": variant, "driver": "in process" if variant == "floor" else "grpc", **cell}
+        driver = _DRIVERS.get(variant, "grpc")
+        wanted = {"variant": variant, "driver": driver, **cell}
         for run in runs:
             if all(run[name] == value for name, value in wanted.items()):
                 return None if run[key] is None else float(run[key])
@@ -48,6 +50,15 @@ def _against_reference(find: _Find) -> list[dict[str, Any]]:
             find("ensemble", RPS, **sixteen),
             find("reference", RPS, **sixteen),
             at_least=20,
+        ),
+        *(
+            _ratio(
+                f"{name}: requests/s at concurrency 64, through the gateway / reference",
+                find(name, RPS, **{**one, "concurrency": 64}),
+                find("reference", RPS, **{**one, "concurrency": 64}),
+                at_least=40 if name == "gateway" else None,
+            )
+            for name in ("gateway", "gateway_fused")
         ),
         _ratio(
             "fused: requests/s at concurrency 16, fused / reference",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from recsys.bench import perf_analyzer, sender, statistics
 from recsys.bench.cell import Cell, Outcome, Plan
+from recsys.bench.gateways import Gateway
 from recsys.bench.options import FLOOR, Options
 from recsys.bench.servers import Shop
 from recsys.bench.statistics import Stages
@@ -25,24 +26,27 @@ class Rounds:
         users: To be asked for.
         note: Told what is being done.
         shop: What the bare process loads; None to leave it out.
+        gateways: Gateways by name, asked by closed loops of one user a request.
 
     Attributes:
         runs: What was measured so far.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what is measured, and then where
         self,
         options: Options,
         targets: dict[str, str],
         users: list[int],
         note: Note,
         shop: Shop | None = None,
+        gateways: Mapping[str, Gateway] | None = None,
     ) -> None:
         self._options = options
         self._targets = targets
         self._users = users
         self._note = note
         self._shop = shop
+        self._gateways = gateways or {}
         self._half: dict[str, Cell] = {}
         self._perf_analyzer = perf_analyzer.find() if options.perf_analyzer else None
         self.runs: dict[tuple[str, Cell, str], Run] = {}
@@ -59,6 +63,9 @@ class Rounds:
             for cell in self._options.cells():
                 for name in self._targets:
                     self._triton(name, cell, number)
+                if cell.mode == "closed" and cell.rows == 1:
+                    for name, gateway in self._gateways.items():
+                        self._http(name, gateway, cell, number)
                 if self._shop and FLOOR in self._options.variants and cell.is_one_caller:
                     self._floor(cell, number)
             if self._options.half_load:
@@ -75,6 +82,11 @@ class Rounds:
         if self._perf_analyzer and cell.mode == "closed":
             self._note(f"round {number}: {name}, {cell.label}, by perf_analyzer")
             self._record(name, cell, perf_analyzer.run(self._perf_analyzer, plan), driver="perf_analyzer")
+
+    def _http(self, name: str, gateway: Gateway, cell: Cell, number: int) -> None:
+        self._note(f"round {number}: {name}, {cell.label}")
+        plan = replace(self._plan(cell, number, gateway.target), token=gateway.token)
+        self._record(name, cell, sender.run(sender.HTTP_LOAD, plan), driver="http")
 
     def _floor(self, cell: Cell, number: int) -> None:
         assert self._shop is not None  # noqa: S101 - its caller has looked

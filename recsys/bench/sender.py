@@ -14,6 +14,7 @@ from recsys.bench.cell import Outcome, Plan
 from recsys.errors import RecsysError
 
 LOAD: Final = "recsys.bench.load"
+HTTP_LOAD: Final = "recsys.bench.http_load"
 FLOOR: Final = "recsys.bench.floor"
 ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -27,7 +28,7 @@ def run(program: str, plan: Plan, variables: Mapping[str, str] | None = None) ->
     """Carry out a plan in a process of its own.
 
     Args:
-        program: `LOAD` or `FLOOR`.
+        program: `LOAD`, `HTTP_LOAD` or `FLOOR`.
         plan: What to do.
         variables: Environment beside this process's own.
 

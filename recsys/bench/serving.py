@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from recsys.bench import machine, ranker, users
-from recsys.bench.options import FLOOR, TARGET, TRITON_VARIANTS, Options
+from recsys.bench.gateways import Gateway
+from recsys.bench.options import FLOOR, GATEWAYS, TARGET, TRITON_VARIANTS, Options
 from recsys.bench.ratios import ratios
 from recsys.bench.reference.repository import find_workflows
 from recsys.bench.rounds import Rounds
@@ -52,7 +53,7 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
             variants = [Variant(name, shop) for name in options.variants if name in TRITON_VARIANTS]
             boots = _start_all(variants, note, stack)
             valkey_mb = machine.pss_mb(machine.group_members(shop.valkey_group))
-            rounds = _measure_own(options, variants, shop, note)
+            rounds = _measure_own(options, variants, shop, note, stack)
     runs = [run.to_json() for run in rounds.runs.values()]
     return {
         "begun": begun,
@@ -69,8 +70,11 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
 
 def _check(options: Options) -> None:
     for name in options.variants:
-        if name not in (*TRITON_VARIANTS, FLOOR):
-            known = ", ".join((*TRITON_VARIANTS, FLOOR))
+        if (
+            name not in (*TRITON_VARIANTS, *GATEWAYS, FLOOR)
+            or GATEWAYS.get(name, name) not in options.variants
+        ):
+            known = ", ".join((*TRITON_VARIANTS, *GATEWAYS, FLOOR))
             raise BadUse(f"variant {name!r}", "there is no such variant", f"Use {known}")
     host = options.target.rpartition(":")[0]
     if options.target and host not in ("127.0.0.1", "localhost"):
@@ -104,9 +108,19 @@ def _start_all(variants: Sequence[Variant], note: Note, stack: ExitStack) -> lis
     return boots
 
 
-def _measure_own(options: Options, variants: Sequence[Variant], shop: Shop, note: Note) -> Rounds:
+def _measure_own(
+    options: Options, variants: Sequence[Variant], shop: Shop, note: Note, stack: ExitStack
+) -> Rounds:
     targets = {variant.name: variant.target for variant in variants}
-    rounds = Rounds(options, targets, shop.users, note, shop)
+    running = {variant.name: variant for variant in variants}
+    gateways = {}
+    for name in options.variants:
+        if name in GATEWAYS:
+            note(f"{name}: starting")
+            gateways[name] = Gateway(running[GATEWAYS[name]], shop)
+            stack.callback(gateways[name].stop)
+            gateways[name].start()
+    rounds = Rounds(options, targets, shop.users, note, shop, gateways)
     try:
         rounds.run()
     except RecsysError:

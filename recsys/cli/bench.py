@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys.cli.bench_daily import daily
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
@@ -16,6 +17,7 @@ from recsys.errors import BadUse
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+app.command()(daily)
 
 _DEFAULT_CONCURRENCY = "1,4,16,64"
 
@@ -27,6 +29,7 @@ def serving(
         bool, typer.Option("--fused", help="Also ensemble_fused: all stages in one process.")
     ] = False,
     floor: Annotated[bool, typer.Option("--floor", help="Also the stages in one bare process.")] = False,
+    gateway: Annotated[bool, typer.Option("--gateway", help="Also through the gateway, over HTTP.")] = False,
     reference: Annotated[
         bool, typer.Option("--reference", help="Also with NVTabular's own runner and Feast's SDK.")
     ] = False,
@@ -58,15 +61,18 @@ def serving(
 
     Servers of its own, on free ports of 127.0.0.1, serve the current release; those that run are not touched.
     """
-    from recsys.bench.options import Options
+    from recsys.bench.options import GATEWAYS, Options
     from recsys.bench.report import write
     from recsys.bench.serving import measure
     from recsys.local.services import require_release
 
     settings = get_settings()
     chosen = {"fused": fused, "reference": reference, "floor": floor}
+    names = ["ensemble", *(name for name, wanted in chosen.items() if wanted or every)]
+    if gateway or every:
+        names += [name for name, asked in GATEWAYS.items() if asked in names]
     options = Options(
-        variants=("ensemble", *(name for name, wanted in chosen.items() if wanted or every)),
+        variants=tuple(names),
         target=target,
         concurrencies=_numbers("--concurrency", concurrency, int),
         batches=_numbers("--batch", batch, int),

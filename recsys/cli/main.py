@@ -18,6 +18,7 @@ from recsys.cli import (
     doctor,
     evaluate,
     event,
+    items,
     pipeline,
     recommend,
     release,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(release.app, name="release")
+app.add_typer(items.app, name="items")
 app.add_typer(bench.app, name="bench")
 app.add_typer(evaluate.app, name="evaluate")
 for command in (

@@ -58,6 +58,11 @@ class Index:
         self._index = faiss_index
         self.meta = meta
 
+    @property
+    def faiss_index(self) -> Any:
+        """The FAISS index itself."""
+        return self._index
+
     def search(
         self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

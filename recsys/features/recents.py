@@ -87,6 +87,12 @@ class ClickLog:
             get_settings().recents.kept_s if kept_s is None else kept_s,
         )
 
+    @classmethod
+    def empty(cls) -> ClickLog:
+        """A log of no clicks."""
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, np.zeros(1, dtype=np.int64), none, none, none, 1)
+
     def before(self, user_id: ArrayLike, timestamp: ArrayLike) -> tuple[Int64s, Int64s]:
         """The clicks of some users before some moments, as slices of the log.
 

@@ -41,8 +41,9 @@ def training_rows(
         settings: Shares and seed of the masking; by default the process's.
 
     Returns:
-        One row an interaction, in order of time: `schema.USER_RAW` (int64, `age` float32), `CONTEXT_RAW`
-        (int64), `ITEM_RAW` (int64, `price` float32) and `click` (int8, 1 where the data has none).
+        One row an interaction, in order of time: `schema.USER_RAW` (int64, `age` float32), `VISITOR`
+        (int64, the user, never masked), `CONTEXT_RAW` (int64), `ITEM_RAW` (int64, `price` float32) and
+        `click` (int8, 1 where the data has none).
 
     Raises:
         BadUse: There is no such day.
@@ -110,6 +111,7 @@ def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
     item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
     columns = {
         "user_id": frame["user_id"].to_numpy(copy=True),
+        schema.VISITOR: frame["user_id"].to_numpy(copy=True),
         "age": dataset.users["age"].to_numpy(np.float32)[user_row],
         "gender": dataset.users["gender"].to_numpy()[user_row],
         "top_category": top,

@@ -6,8 +6,9 @@ Why it ranks better than the usual recipe (binary cross-entropy on in-batch nega
   here they are drawn in the training step itself (`recsys.models.negatives`).
 * They are what it will have to tell apart: mostly items that retrieval would show, some popular, some random.
 * The loss is the list's: the click among its negatives, each corrected for how often it is drawn.
-* It starts from retrieval's score, inside the same graph, and learns what that lacks: so its order is
-  retrieval's where there is nothing to add, and rows held out decide how much of the correction to trust.
+* It starts from retrieval's score, made in its own graph from the user embedding, and learns what that lacks:
+  so its order is retrieval's where there is nothing to add, and rows held out decide how much of the
+  correction to trust.
 * Where the data has exposures, what was shown and passed over teaches it too.
 """
 
@@ -56,13 +57,18 @@ class Ranker:
     level: float = 0.0
     history: History = field(default_factory=list)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it scores: `FEATURES`, and what the query tower put out where it builds on retrieval."""
+        return FEATURES if self.towers is None else (*FEATURES, "user_embedding")
+
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Click score in 0..1, float32 [rows, 1], of `FEATURES` tiled to the same rows.
+        """Click score in 0..1, float32 [rows, 1], of `inputs`, tiled to the same rows.
 
         0.5 is an item as likely to be clicked as one taken at random. It is a softsign and no sigmoid: in
         float32 a sigmoid is 1 from a logit of 17 on, and the best items would tie.
         """
-        logit = self.model(inputs)
+        logit = self.model({name: inputs[name] for name in FEATURES})
         if self.towers is not None:
             logit += self.towers.score(inputs) - self.level
         return 0.5 + 0.5 * tf.nn.softsign(logit)

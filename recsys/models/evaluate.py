@@ -216,7 +216,7 @@ def _exposure(test: _Test, served: Served, others: Mapping[str, compare.Compared
 def _calibration(release_dir: Path, dataset: Dataset, test: _Test, pairs: ranker_auc.Pairs) -> dict[str, Any]:
     if pairs.kind != "exposures":
         size = test.settings.evaluation.auc_rows
-        pairs = ranker_auc.uniform_pairs(release_dir, dataset, test.rows, rows=size, seed=_SEED)
+        pairs = ranker_auc.uniform_pairs(release_dir, dataset, test.rows, test.history, rows=size, seed=_SEED)
     return {**calibration.reliability(pairs.probability, pairs.label), "negatives": pairs.kind}
 
 

@@ -15,7 +15,7 @@ import tf2onnx
 from recsys import schema
 from recsys.errors import RecsysError
 from recsys.models.click_state import ClickState
-from recsys.models.dlrm import FEATURES, Ranker
+from recsys.models.dlrm import Ranker
 from recsys.models.towers import SAVEDMODELS
 
 if TYPE_CHECKING:
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 _OPSET: Final = 17
 _TOLERANCE: Final = 1e-4
 _CHECKED_ROWS: Final = 64
-_DTYPES: Final = {**schema.USER_FEATURES, **schema.CONTEXT_FEATURES, **schema.ITEM_FEATURES}
+_DTYPES: Final = {
+    **schema.USER_FEATURES,
+    **schema.CONTEXT_FEATURES,
+    **schema.ITEM_FEATURES,
+    **schema.RECENT_FEATURES,
+    "timestamp": np.dtype("int64"),
+}
+_WIDTHS: Final = dict.fromkeys(
+    ("user_embedding", *schema.EMBEDDING_FEATURES), schema.EMBEDDING_DIM
+) | dict.fromkeys(schema.RECENT_FEATURES, schema.RECENT_CLICKS)
 
 
 def export_towers(trained: TwoTower, out_dir: Path) -> None:
@@ -70,8 +79,8 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
     """
     kept = [trained.model.variables]
     if trained.towers is not None:
-        kept += [trained.towers.query, trained.towers.candidate]
-    _export(trained.score, FEATURES, "score", Path(out_dir) / schema.DLRM_ONNX, kept)
+        kept += [trained.towers.candidate]
+    _export(trained.score, trained.inputs, "score", Path(out_dir) / schema.DLRM_ONNX, kept)
 
 
 def _export(
@@ -101,9 +110,8 @@ def _export(
 
 
 def _spec(name: str) -> tf.TensorSpec:
-    if name in schema.EMBEDDING_FEATURES:
-        return tf.TensorSpec([None, schema.EMBEDDING_DIM], tf.float32, name=name)
-    return tf.TensorSpec([None, 1], tf.as_dtype(_DTYPES[name]), name=name)
+    dtype = _DTYPES.get(name, np.dtype("float32"))
+    return tf.TensorSpec([None, _WIDTHS.get(name, 1)], tf.as_dtype(dtype), name=name)
 
 
 def _check_equal(
@@ -123,8 +131,10 @@ def _check_equal(
 
 
 def _draw(name: str, rng: np.random.Generator) -> np.ndarray:
-    if name in schema.EMBEDDING_FEATURES:
-        return rng.normal(size=(_CHECKED_ROWS, schema.EMBEDDING_DIM)).astype(np.float32)
-    if _DTYPES[name].kind == "f":
-        return rng.normal(size=(_CHECKED_ROWS, 1)).astype(np.float32)
-    return rng.integers(0, 4, size=(_CHECKED_ROWS, 1)).astype(np.int64)
+    shape = (_CHECKED_ROWS, _WIDTHS.get(name, 1))
+    if name == "recent_ages":
+        return rng.exponential(24, shape).astype(np.float32)
+    if _DTYPES.get(name, np.dtype("float32")).kind == "f":
+        return rng.normal(size=shape).astype(np.float32)
+    least = schema.NO_ITEM if name == "recent_items" else 0
+    return rng.integers(least, 4, shape).astype(np.int64)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
-from recsys import schema
+from recsys.models.columns import Features
 from recsys.models.examples import FIRST_KNOWN_CODE, Catalogue, Examples
 
 _USERS_AT_ONCE: Final = 4_096
@@ -53,14 +53,25 @@ class ClickHistory:
         Returns:
             float32 [B, 64].
         """
-        clicks, vectors = self._look_up(inputs["user_id"][:, 0], training)
+        clicks = tf.gather(self.clicks, inputs["user_id"][:, 0])
         others = (clicks < self._nothing) & ~first_match(clicks, own)
-        first, *rest = query.blocks
-        embedding = first({name: inputs[name] for name in query.schema.column_names}, training=training)
-        embedding += _pool(vectors, others)
-        for block in rest:
-            embedding = block(embedding, training=training)
-        return embedding
+        embedding = feature_sum(query, inputs, training) + self.pooled(clicks, others, training)
+        return finish(query, embedding, training)
+
+    @property
+    def trainable_variables(self) -> list[tf.Variable]:
+        """All that is trained beside the towers."""
+        found: list[tf.Variable] = self.encoder.trainable_variables
+        return found
+
+    def inputs(self, rows: Examples, rng: np.random.Generator) -> Features:
+        """What `embed` reads of a training batch."""
+        del rng  # nothing is drawn here
+        return rows.inputs
+
+    def tower(self, query: mm.Encoder) -> Any:
+        """The tower that is served, from one whose user embedding is complete: that tower itself."""
+        return query
 
     def vectors(self) -> np.ndarray:
         """What a click on each item says, float32 [n, 64]."""
@@ -72,18 +83,46 @@ class ClickHistory:
         found = []
         for at in range(0, len(self.clicks), _USERS_AT_ONCE):
             user = tf.range(at, min(at + _USERS_AT_ONCE, len(self.clicks)), dtype=tf.int64)
-            clicks, vectors = self._look_up(user)
-            found.append(_pool(vectors, clicks < self._nothing).numpy())
+            clicks = tf.gather(self.clicks, user)
+            found.append(self.pooled(clicks, clicks < self._nothing).numpy())
         return np.concatenate(found)
 
-    def _look_up(self, user: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Clicked items of some users, int32 [B, length], and their vectors, float32 [B, length, 64]."""
-        clicks = tf.gather(self.clicks, user)
+    def pooled(self, clicks: tf.Tensor, counted: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """What some clicks say together, float32 [B, 64].
+
+        Args:
+            clicks: Item indexes, int32 [B, length].
+            counted: Which of them count, bool [B, length].
+            training: Whether it is a training step.
+        """
+        return _pool(self.look_up(self.encoder, clicks, training), counted)
+
+    def look_up(self, encoder: mm.Encoder, clicks: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """An encoder's vectors of clicked items, each item encoded once: float32 [B, length, width].
+
+        Args:
+            encoder: Gives an item's vector.
+            clicks: Item indexes, int32 [B, length]; those that are none get any item's.
+            training: Whether it is a training step.
+        """
         items, at = tf.unique(tf.reshape(clicks, [-1]))
-        known = tf.minimum(items, self._nothing - 1)
+        known = tf.clip_by_value(items, 0, self._nothing - 1)
         inputs = {name: tf.gather(column, known) for name, column in self._items.items()}
-        vectors = tf.gather(self.encoder(inputs, training=training), at)
-        return clicks, tf.reshape(vectors, [-1, clicks.shape[1], schema.EMBEDDING_DIM])
+        vectors = tf.gather(encoder(inputs, training=training), at)
+        return tf.reshape(vectors, [-1, clicks.shape[1], vectors.shape[-1]])
+
+
+def feature_sum(query: mm.Encoder, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+    """What a query tower's first block makes of the features, float32 [B, 64]."""
+    named = {name: inputs[name] for name in query.schema.column_names}
+    return query.blocks[0](named, training=training)
+
+
+def finish(query: mm.Encoder, embedding: tf.Tensor, training: bool = False) -> tf.Tensor:
+    """What a query tower's other blocks make of the first one's sum, float32 [B, 64]."""
+    for block in query.blocks[1:]:
+        embedding = block(embedding, training=training)
+    return embedding
 
 
 def _pool(vectors: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
@@ -105,15 +144,25 @@ def newest_clicks(examples: Examples, users: int, length: int, nothing: int) -> 
     Returns:
         Item indexes, int32 [users, length], newest first.
     """
+    return tf.constant(_newest(examples, users, length, examples.item.astype(np.int32), nothing))
+
+
+def newest_moments(examples: Examples, users: int, length: int) -> tf.Tensor:
+    """When each of the clicks of `newest_clicks` was: unix seconds, int64 [users, length]; 0 for none."""
+    return tf.constant(_newest(examples, users, length, examples.timestamp, 0))
+
+
+def _newest(examples: Examples, users: int, length: int, values: np.ndarray, nothing: int) -> np.ndarray:
+    """A value of each user's newest rows, [users, length]."""
     user = examples.inputs["user_id"][:, 0]
     order = np.lexsort((-examples.timestamp, user))
     order = order[user[order] >= FIRST_KNOWN_CODE]
     grouped = user[order]
     position = np.arange(len(order)) - np.searchsorted(grouped, grouped)
     kept = position < length
-    found = np.full((users, length), nothing, dtype=np.int32)
-    found[grouped[kept], position[kept]] = examples.item[order[kept]]
-    return tf.constant(found)
+    found = np.full((users, length), nothing, dtype=values.dtype)
+    found[grouped[kept], position[kept]] = values[order[kept]]
+    return found
 
 
 def first_match(clicks: tf.Tensor, own: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import valid_days
 from recsys.features.arrays import ArrayWorkflow
+from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models import metrics
 from recsys.serving.onnx_model import OnnxModel
@@ -23,7 +24,9 @@ _INPUTS: Final = (
     *schema.CONTEXT_FEATURES,
     *schema.ITEM_FEATURES,
     *schema.EMBEDDING_FEATURES,
+    "user_embedding",
 )
+_TOWER_INPUTS: Final = (*schema.USER_FEATURES, *schema.CONTEXT_FEATURES, *schema.RECENT_FEATURES, "timestamp")
 
 
 @dataclass(frozen=True)
@@ -88,22 +91,28 @@ def pairs(
         release_dir: A release's artefacts.
         dataset: The data set.
         clicks: Clicked rows with their features, in random order.
-        history: Interactions that `top_category` is computed from.
+        history: Interactions that `top_category` and the newest clicks are taken from.
         rows: How many at most.
         seed: Of the draws.
     """
     shown = dataset.rows(valid_days(dataset))
     if "click" in shown and (shown["click"] == 0).any():
         sample = feature_rows(dataset, shown.sample(min(rows, len(shown)), random_state=seed), history)
-        return Pairs(sample, score(release_dir, sample), "exposures")
+        return Pairs(sample, score(release_dir, sample, history), "exposures")
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).permutation(len(positive))
     found = _against(positive, positive.iloc[other])
-    return Pairs(found, score(release_dir, found), "in-batch")
+    return Pairs(found, score(release_dir, found, history), "in-batch")
 
 
 def uniform_pairs(
-    release_dir: Path, dataset: Dataset, clicks: pd.DataFrame, *, rows: int, seed: int
+    release_dir: Path,
+    dataset: Dataset,
+    clicks: pd.DataFrame,
+    history: pd.DataFrame | None = None,
+    *,
+    rows: int,
+    seed: int,
 ) -> Pairs:
     """Scores clicks and the same rows with any item of the catalogue: what the score's scale is defined by.
 
@@ -111,13 +120,14 @@ def uniform_pairs(
         release_dir: A release's artefacts.
         dataset: The data set.
         clicks: Clicked rows with their features, in random order.
+        history: Interactions that users' newest clicks are taken from; None: nobody has any.
         rows: How many at most.
         seed: Of the draws.
     """
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).integers(len(dataset.items), size=len(positive))
     found = _against(positive, dataset.items.iloc[other])
-    return Pairs(found, score(release_dir, found), "uniform")
+    return Pairs(found, score(release_dir, found, history), "uniform")
 
 
 def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
@@ -126,22 +136,26 @@ def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([positive, negative], ignore_index=True)
 
 
-def score(release_dir: Path, rows: pd.DataFrame) -> np.ndarray:
+def score(release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None = None) -> np.ndarray:
     """The exported ranker's score of raw rows.
 
     Args:
         release_dir: A release's artefacts.
         rows: Columns of `schema.USER_RAW`, `CONTEXT_RAW` and `ITEM_RAW`.
+        history: Interactions that users' newest clicks are taken from; None: nobody has any.
 
     Returns:
         float32 [rows].
     """
     model = OnnxModel(release_dir / schema.DLRM_ONNX, "score", _INPUTS)
+    tower = OnnxModel(release_dir / schema.QUERY_TOWER_ONNX, "user_embedding", _TOWER_INPUTS)
     columns: dict[str, np.ndarray] = {}
     for name in (schema.USER_WORKFLOW, schema.CONTEXT_WORKFLOW, schema.ITEM_WORKFLOW):
         workflow = ArrayWorkflow.load(release_dir, name)
         columns |= workflow.transform({column: rows[column].to_numpy() for column in workflow.inputs})
-    item = pd.Index(np.load(release_dir / schema.ITEM_IDS_FILE)).get_indexer(rows["item_id"])
+    ids = np.load(release_dir / schema.ITEM_IDS_FILE)
+    item = pd.Index(ids).get_indexer(rows["item_id"])
+    log = ClickLog.empty() if history is None else ClickLog.build(history, ids)
     tables = {
         name: np.load(release_dir / file, mmap_mode="r")
         for name, file in zip(
@@ -155,5 +169,8 @@ def score(release_dir: Path, rows: pd.DataFrame) -> np.ndarray:
         part = slice(at, at + _ROWS)
         batch = {name: column[part].reshape(-1, 1) for name, column in columns.items()}
         batch |= {name: table[item[part]] for name, table in tables.items()}
+        batch["timestamp"] = rows["timestamp"].to_numpy()[part, None]
+        batch |= log.recent(rows["user_id"][part], rows["timestamp"][part]).tensors()
+        batch["user_embedding"] = tower.run(batch)
         found.append(model.run(batch)[:, 0])
     return np.concatenate(found)

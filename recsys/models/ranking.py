@@ -8,6 +8,7 @@ import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
+from recsys import schema
 from recsys.models import blocks, metrics, negatives
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
@@ -48,6 +49,8 @@ class RankingTrainer:
         self._rng = np.random.default_rng(settings.seed)
         self._model, self._retrieval = model, retrieval
         self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
+        if retrieval is not None:
+            examples = retrieval.readable(examples)
         clicked = examples.click == 1
         self._clicks, self._exposures = examples.take(clicked), examples.take(~clicked)
         counts = np.bincount(self._clicks.item, minlength=len(catalogue))
@@ -110,25 +113,24 @@ class RankingTrainer:
     ) -> tf.Tensor:
         scores = None if self._retrieval is None else self._retrieval.scores(inputs)
         items, correction = self.negatives(scores, positive, seed)
-        rows = tile(inputs, self._items, items)
         with tf.GradientTape() as tape:
-            lists = tf.reshape(self._model(rows, training=True), tf.shape(items))
-            if scores is not None:
-                lists += tf.gather(scores, items, batch_dims=1) - self.level
+            lists = self._logit(inputs, items, scores)
             loss = listwise_loss(lists, correction)
             if len(self._exposures):
-                passed_over = self._logit(tile(shown, self._items, shown_item[:, None]))
+                passed_over = self._logit(shown, shown_item[:, None])[:, 0]
                 loss += exposure_loss(lists[:, 0], passed_over, self._calibration)
         variables = [*self._model.trainable_variables, self._calibration]
         pairs = zip(tape.gradient(loss, variables), variables, strict=True)
         self._optimizer.apply_gradients([(gradient, v) for gradient, v in pairs if gradient is not None])
         return loss
 
-    def _logit(self, rows: Tensors) -> tf.Tensor:
-        logit = self._model(rows, training=True)
-        if self._retrieval is not None:
-            logit += self._retrieval.score(rows) - self.level
-        return logit[:, 0]
+    def _logit(self, inputs: Tensors, items: tf.Tensor, scores: tf.Tensor | None = None) -> tf.Tensor:
+        """Of items [B, K] of each row; `scores`, retrieval's of all items, if they are there already."""
+        logit = tf.reshape(self._model(tile(inputs, self._items, items), training=True), tf.shape(items))
+        if self._retrieval is None:
+            return logit
+        scores = self._retrieval.scores(inputs) if scores is None else scores
+        return logit + tf.gather(scores, items, batch_dims=1) - self.level
 
     def negatives(
         self, scores: tf.Tensor | None, positive: tf.Tensor, seed: tf.Tensor
@@ -177,6 +179,7 @@ def chain_lists(model: mm.Model, retrieval: Towers, items: Tensors, rows: Exampl
     """Retrieves `_LIST` items for each row and lets the DLRM score them."""
     score = tf.function(model, reduce_retracing=True, autograph=False)
     width = min(_LIST, len(retrieval.items))
+    rows = retrieval.readable(rows)
     retrieved, correction, column = [], [], []
     for at in range(0, len(rows), 64):
         part = rows.take(np.arange(at, min(at + 64, len(rows))))
@@ -226,7 +229,7 @@ def exposure_loss(clicked: tf.Tensor, passed_over: tf.Tensor, calibration: tf.Te
 
 
 def tensors(examples: Examples) -> Tensors:
-    """The rows' user and context features."""
+    """The rows' features, and what else they hold for the towers."""
     return {name: tf.constant(column) for name, column in examples.inputs.items()}
 
 
@@ -234,14 +237,15 @@ def tile(inputs: Tensors, catalogue: Tensors, items: tf.Tensor) -> Tensors:
     """The ranker's inputs for some items of each row.
 
     Args:
-        inputs: User and context features, [B, 1].
+        inputs: User and context features, [B, 1]; what else there is, is passed over.
         catalogue: Features of all items, [n, width].
         items: Item indexes [B, K].
 
     Returns:
         Each feature [B * K, width], row by row.
     """
-    rows = {name: tf.repeat(column, tf.shape(items)[1], axis=0) for name, column in inputs.items()}
+    names = (*schema.USER_FEATURES, *schema.CONTEXT_FEATURES)
+    rows = {name: tf.repeat(inputs[name], tf.shape(items)[1], axis=0) for name in names}
     flat = tf.reshape(items, [-1])
     return rows | {name: tf.gather(column, flat) for name, column in catalogue.items()}
 

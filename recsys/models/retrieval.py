@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import merlin.models.tf as mm
 import numpy as np
@@ -81,10 +82,8 @@ class RetrievalTrainer:
             variable.assign(value)
 
     def _variables(self) -> list[tf.Variable]:
-        encoders = [self._query, self._candidate]
-        if self._history is not None:
-            encoders.append(self._history.encoder)
-        return [variable for encoder in encoders for variable in encoder.trainable_variables]
+        trained = [self._query, self._candidate, *([] if self._history is None else [self._history])]
+        return [variable for part in trained for variable in part.trainable_variables]
 
     def _complete(self) -> None:
         """Adds what the clicks say to the user embedding, so that it needs no clicks any more."""
@@ -105,16 +104,17 @@ class RetrievalTrainer:
         if not len(held):
             return {}
         with self._completed():
-            return metrics.summary(retrieval_ranks(self._query, self._candidate, self._catalogue, held))
+            query = self._query if self._history is None else self._history.tower(self._query)
+            return metrics.summary(retrieval_ranks(query, self._candidate, self._catalogue, held))
 
     def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
         self._optimizer.learning_rate = rate
-        item = self._examples.item[batch]
-        pool = self._pools.draw(item, self._rng)
-        inputs = {name: tf.constant(column[batch]) for name, column in self._examples.inputs.items()}
+        rows = self._examples.take(batch)
+        pool = self._pools.draw(rows.item, self._rng)
+        inputs = rows.inputs if self._history is None else self._history.inputs(rows, self._rng)
         return self._step(
-            inputs,
-            tf.constant(item),
+            {name: tf.constant(column) for name, column in inputs.items()},
+            tf.constant(rows.item),
             tf.constant(pool.items),
             tf.constant(pool.log_inclusion),
             tf.constant(pool.positive),
@@ -159,9 +159,15 @@ def contrastive_loss(logits: tf.Tensor, log_inclusion: tf.Tensor, positive: tf.T
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(positive, corrected))
 
 
+def input_names(tower: Any) -> list[str]:
+    """Names of the columns that a tower reads."""
+    names: list[str] = tower.schema.column_names
+    return names
+
+
 def embed(encoder: mm.Encoder, inputs: dict[str, np.ndarray]) -> np.ndarray:
     """Runs a tower over any number of rows: float32 [rows, 64]."""
-    names = encoder.schema.column_names
+    names = input_names(encoder)
     rows = len(inputs[names[0]])
     parts = [
         encoder({name: tf.constant(inputs[name][at : at + ROWS_AT_ONCE]) for name in names}).numpy()
@@ -178,5 +184,7 @@ def retrieval_ranks(
     found = []
     for at in range(0, len(rows), ROWS_AT_ONCE):
         part = rows.take(np.arange(at, min(at + ROWS_AT_ONCE, len(rows))))
+        if "recent_items" in input_names(query):
+            part = part.looking_back()
         found.append(metrics.ranks(embed(query, part.inputs) @ items.T, part.item))
     return np.concatenate(found)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from recsys import schema
 from recsys.errors import BadData
-from recsys.models.examples import Catalogue
+from recsys.models.examples import Catalogue, Examples
 
 SAVEDMODELS: Final = "savedmodels"
 
@@ -44,19 +44,30 @@ class Towers:
         inputs = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
         return cls(query, candidate, _run(candidate, inputs).numpy())
 
+    def readable(self, rows: Examples) -> Examples:
+        """Rows that hold what the query tower reads: with the clicks before them, if it looks back."""
+        return rows.looking_back() if "recent_items" in _inputs(self.query) else rows
+
+    def users(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Each row's query embedding, float32 [rows, 64]."""
+        return _run(self.query, inputs)
+
     def scores(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Inner product of each row's query embedding with every item's, float32 [rows, n]."""
-        return tf.matmul(_run(self.query, inputs), tf.constant(self.items), transpose_b=True)
+        return tf.matmul(self.users(inputs), tf.constant(self.items), transpose_b=True)
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Inner product of each row's query embedding with its own item's, float32 [rows, 1]."""
-        product = _run(self.query, inputs) * _run(self.candidate, inputs)
+        """Inner product of each row's `user_embedding`, [rows, 64], with its item's, float32 [rows, 1]."""
+        product = inputs["user_embedding"] * _run(self.candidate, inputs)
         return tf.reduce_sum(product, axis=1, keepdims=True)
 
 
+def _inputs(tower: Any) -> list[str]:
+    return list(tower.signatures["serving_default"].structured_input_signature[1])
+
+
 def _run(tower: Any, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-    names = tower.signatures["serving_default"].structured_input_signature[1]
-    (embedding,) = tower.serve({name: inputs[name] for name in names}).values()
+    (embedding,) = tower.serve({name: inputs[name] for name in _inputs(tower)}).values()
     return embedding
 
 

@@ -24,6 +24,7 @@ chosen while looking at these days, so a new shop may do a little worse):
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import merlin.models.tf as mm
 import numpy as np
@@ -37,8 +38,10 @@ from recsys.models import blocks
 from recsys.models.columns import Features, columns
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.fit import History, Progress
-from recsys.models.history import ClickHistory, newest_clicks
+from recsys.models.history import ClickHistory, newest_clicks, newest_moments
 from recsys.models.retrieval import RetrievalTrainer, embed
+from recsys.models.session import SessionEncoder
+from recsys.models.session_query import SessionHistory, SessionQuery
 from recsys.settings import RetrievalSettings, TrainingSettings, get_settings
 
 
@@ -56,10 +59,11 @@ class TwoTower:
     history: History = field(default_factory=list)
     clicks: ClickHistory | None = None
 
-    @property
-    def query(self) -> mm.Encoder:
-        """The query tower: user (and context) features to float32 [rows, 64]."""
-        return self.model.query_encoder
+    @cached_property
+    def query(self) -> mm.Encoder | SessionQuery:
+        """The query tower as it is served: user (and context, and newest clicks) to float32 [rows, 64]."""
+        base = self.model.query_encoder
+        return base if self.clicks is None else self.clicks.tower(base)
 
     @property
     def candidate(self) -> mm.Encoder:
@@ -124,19 +128,40 @@ def train(
     examples = Examples.build(clicked, catalogue, workflows)
     kept, held = hold_out(examples, settings.validation_share, settings.validation_rows, settings.seed)
     model = build(workflows, settings.retrieval, settings.seed)
-    clicks = _click_history(workflows, catalogue, kept, settings) if settings.retrieval.clicks else None
+    clicks = _click_history(workflows, catalogue, kept, settings) if _derived(settings.retrieval) else None
     trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
     return TwoTower(model, trainer.run(held, progress), clicks)
+
+
+def _derived(recipe: RetrievalSettings) -> bool:
+    """Whether a part of the user embedding is derived from clicks."""
+    return recipe.clicks > 0 or recipe.query_tower == "session"
 
 
 def _click_history(
     workflows: Workflows, catalogue: Catalogue, clicks: Examples, settings: TrainingSettings
 ) -> ClickHistory:
     items = columns(workflows, (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES))
-    users = cardinalities(workflows)["user_id"]
+    users, length = cardinalities(workflows)["user_id"], settings.retrieval.clicks
     encoder = mm.Encoder(_features(items, settings.seed + 200))
-    counted = newest_clicks(clicks, users, settings.retrieval.clicks, len(catalogue))
-    return ClickHistory(encoder, catalogue, counted)
+    counted = newest_clicks(clicks, users, length, len(catalogue))
+    if settings.retrieval.query_tower != "session":
+        return ClickHistory(encoder, catalogue, counted)
+    recipe, seed = settings.retrieval, settings.seed + 300
+    tokens = mm.Encoder(_features(items, seed), blocks.network((), recipe.session_width))
+    session = SessionEncoder(
+        recipe.session_width, recipe.session_heads, recipe.session_layers, recipe.dropout, seed
+    )
+    moments = newest_moments(clicks, users, length)
+    return SessionHistory(
+        encoder,
+        catalogue,
+        counted,
+        moments=moments,
+        tokens=tokens,
+        session=session,
+        forget=recipe.session_forget,
+    )
 
 
 def _tower(inputs: Schema, hidden: int, dropout: float, seed: int) -> mm.Encoder:

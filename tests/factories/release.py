@@ -144,7 +144,7 @@ def _models(folder: Path, rng: np.random.Generator, items: int) -> None:
     )
     _mlp(
         folder / schema.DLRM_ONNX,
-        user | context | item | embeddings,
+        user | context | item | embeddings | {"user_embedding": (np.dtype("float32"), width)},
         "score",
         width=1,
         rng=rng,

@@ -11,7 +11,7 @@ from recsys.features.training import default_age, feature_rows, training_rows
 from recsys.settings import TrainingSettings
 
 DAY = 24 * 3600
-RAW = [*schema.USER_RAW, *schema.CONTEXT_RAW, *schema.ITEM_RAW, "click"]
+RAW = [*schema.USER_RAW, schema.VISITOR, *schema.CONTEXT_RAW, *schema.ITEM_RAW, "click"]
 ALL_MASKED = TrainingSettings(mask_user_share=1.0, mask_device_share=0.0)
 
 

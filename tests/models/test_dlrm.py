@@ -13,6 +13,8 @@ from recsys.models.metrics import auc
 def scored(ranker, shop, examples, items: np.ndarray) -> np.ndarray:
     catalogue = {name: tf.constant(column) for name, column in shop.catalogue.inputs.items()}
     rows = ranking.tile(ranking.tensors(examples), catalogue, tf.constant(items[:, None]))
+    if ranker.towers is not None:
+        rows["user_embedding"] = ranker.towers.users(ranking.tensors(examples))
     return ranker.score(rows).numpy()[:, 0]
 
 

@@ -24,6 +24,7 @@ def inputs_of(shop, session, rows: int) -> dict[str, np.ndarray]:
     columns = examples.inputs | {
         name: column[examples.item] for name, column in shop.catalogue.inputs.items()
     }
+    columns["user_embedding"] = np.random.default_rng(0).normal(size=(rows, 64)).astype(np.float32)
     return {port.name: columns[port.name] for port in session.get_inputs()}
 
 
@@ -48,7 +49,7 @@ def test_inputs_are_named_as_the_features(exported):
     wanted = {
         "query_tower": {*schema.USER_FEATURES, *schema.CONTEXT_FEATURES},
         "candidate_tower": {*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES},
-        "dlrm": set(FEATURES),
+        "dlrm": {*FEATURES, "user_embedding"},
     }
     for name, names in wanted.items():
         session = onnxruntime.InferenceSession(str(exported[name] / f"{name}.onnx"))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsys import schema
 from recsys.models import dlrm, negatives, ranking
 from recsys.models.examples import Examples
 from recsys.models.ranking import ChainLists, RankingTrainer
@@ -69,8 +70,9 @@ def test_lists_know_their_click_and_how_likely_it_is():
 
 
 def test_tiles_repeat_the_row_and_gather_the_item():
-    rows = ranking.tile(
-        {"u": tf.constant([[1], [2]])}, {"i": tf.constant([[10], [11], [12]])}, tf.constant([[0, 2], [1, 1]])
-    )
-    assert rows["u"].numpy().ravel().tolist() == [1, 1, 2, 2]
+    users = {name: tf.constant([[1], [2]]) for name in (*schema.USER_FEATURES, *schema.CONTEXT_FEATURES)}
+    items = {"i": tf.constant([[10], [11], [12]])}
+    rows = ranking.tile(users | {"recent_items": tf.zeros((2, 50))}, items, tf.constant([[0, 2], [1, 1]]))
+    assert rows["user_id"].numpy().ravel().tolist() == [1, 1, 2, 2]
     assert rows["i"].numpy().ravel().tolist() == [10, 12, 11, 11]
+    assert "recent_items" not in rows

@@ -89,6 +89,7 @@ def test_context_and_user_matter(chain: Chain) -> None:
 def test_given_tensors_replace_a_stage(chain: Chain) -> None:
     users = {"user_id": np.array([3, 10]), "timestamp": np.array([AT, AT])}
     given = {"age": [20, 60], "gender": np.array([[1], [0]]), "top_category": np.array([2, 2])}
+    given |= {name: np.zeros((2, schema.RECENT_CLICKS)) for name in schema.RECENT_FEATURES}
     out = chain.run(users, {name: np.asarray(values) for name, values in given.items()})
     assert out["age"].tolist() == [[20], [60]]
     assert out["age"].dtype == np.float32

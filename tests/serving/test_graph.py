@@ -61,12 +61,18 @@ def test_the_contract_of_the_ensemble() -> None:
 
 
 def test_the_models_read_what_their_exports_read() -> None:
-    assert set(model("query_tower").inputs) == {*schema.USER_FEATURES, *schema.CONTEXT_FEATURES}
+    assert set(model("query_tower").inputs) == {
+        *schema.USER_FEATURES,
+        *schema.CONTEXT_FEATURES,
+        *schema.RECENT_FEATURES,
+        "timestamp",
+    }
     assert set(model("dlrm_ranking").inputs) == {
         *schema.USER_FEATURES,
         *schema.CONTEXT_FEATURES,
         *schema.ITEM_FEATURES,
         *schema.EMBEDDING_FEATURES,
+        "user_embedding",
     }
 
 

@@ -27,8 +27,9 @@ _log = logging.getLogger(__name__)
 _CACHED_ROWS: Final = 512
 """Rows a run: what one thread's caches hold. 64 users at once took four times as long as one by one."""
 
+_TOWER: Final = "user_embedding"
 _PARTS: Final = "item_parts"
-_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES)
+_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, _TOWER)
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,16 @@ class DlrmRanking:
         """Score.
 
         Args:
-            inputs: Every user and context feature [B, 1], every item feature [B, K], and the two embeddings
-                [B, K, 64].
+            inputs: Every user and context feature [B, 1], every item feature [B, K], the two embeddings
+                [B, K, 64], and user_embedding [B, 64]; where that is NaN, what the ranker adds to retrieval's
+                score decides alone.
 
         Returns:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling
             answers with retrieval's order. A pad's score means nothing.
         """
         users, items = inputs["item_id"].shape
+        inputs = inputs | {_TOWER: np.nan_to_num(inputs[_TOWER])}
         step = max(1, _CACHED_ROWS // items)
         try:
             parts = [self._score(inputs, slice(start, start + step)) for start in range(0, users, step)]
@@ -70,6 +73,7 @@ class DlrmRanking:
             some = {name: array[users] for name, array in inputs.items()}
             return self.model.run(some | {_PARTS: self.items.of(some)})
         some = {name: inputs[name][users] for name in self.model.inputs}
+        some |= {_TOWER: some[_TOWER][:, None]} if _TOWER in some else {}
         shape = inputs["item_id"][users].shape
         repeated = {name: np.broadcast_to(array, (*shape, *array.shape[2:])) for name, array in some.items()}
         rows = shape[0] * shape[1]

@@ -20,6 +20,7 @@ def inputs(users: int = 3, items: int = 5) -> dict[str, np.ndarray]:
     columns = {name: rng.integers(0, 8, (users, items)).astype(dtype) for name, dtype in NAMES.items()}
     for name in schema.EMBEDDING_FEATURES:
         columns[name] = rng.normal(size=(users, items, 64)).astype(np.float32)
+    columns["user_embedding"] = rng.normal(size=(users, 64)).astype(np.float32)
     return columns
 
 
@@ -29,6 +30,7 @@ def test_each_candidate_is_scored_by_its_own_row(release: Path) -> None:
     assert (scores.shape, scores.dtype) == ((3, 5), np.float32)
     for user, item in np.ndindex(3, 5):
         one = {name: column[user : user + 1, item : item + 1] for name, column in columns.items()}
+        one["user_embedding"] = columns["user_embedding"][user : user + 1]
         np.testing.assert_allclose(stage.run(one)["score"][0, 0], scores[user, item], atol=1e-6)
 
 
@@ -37,6 +39,14 @@ def test_a_users_features_meet_each_candidate(release: Path) -> None:
     once = columns | {"user_id": np.array([[3], [4]])}
     repeated = columns | {"user_id": np.array([[3] * 5, [4] * 5])}
     assert np.array_equal(stage.run(once)["score"], stage.run(repeated)["score"])
+
+
+def test_without_a_user_embedding_the_ranker_decides_alone(release: Path) -> None:
+    stage, columns = load(release, {}), inputs()
+    lost = columns | {"user_embedding": np.full((3, 64), np.nan, np.float32)}
+    none = columns | {"user_embedding": np.zeros((3, 64), np.float32)}
+    assert np.array_equal(stage.run(lost)["score"], stage.run(none)["score"])
+    assert not np.array_equal(stage.run(none)["score"], stage.run(columns)["score"])
 
 
 def test_a_failing_model_gives_nan(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from recsys.errors import BadUse
 from recsys.schema import DEVICES, UNKNOWN
+from recsys.tracing import TRACEPARENT
 
 EVENT_TYPES: Final = ("view", "click", "cart", "purchase")
 FORGET: Final = "forget"
@@ -31,6 +32,7 @@ class Event:
         at_ms: When it happened, milliseconds since 1970.
         device_type: A value of `schema.DEVICES` or -1.
         event_type: One of `EVENT_TYPES`, or `FORGET`.
+        traceparent: The span that accepted it, where requests are traced.
     """
 
     event_id: str
@@ -39,6 +41,7 @@ class Event:
     at_ms: int
     device_type: int = UNKNOWN
     event_type: str = "click"
+    traceparent: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.event_id):
@@ -60,7 +63,7 @@ class Event:
 
     def fields(self) -> dict[str, str]:
         """The event as it is written to a log."""
-        return {
+        fields = {
             "event_id": self.event_id,
             "user_id": str(self.user_id),
             "item_id": str(self.item_id),
@@ -69,6 +72,7 @@ class Event:
             "device_type": str(self.device_type),
             "event_type": self.event_type,
         }
+        return fields | ({TRACEPARENT: self.traceparent} if self.traceparent else {})
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], log_id: str) -> Event:
@@ -92,6 +96,7 @@ class Event:
             at_ms=at_ms,
             device_type=_number("device_type", fields.get("device_type", str(UNKNOWN))),
             event_type=fields.get("event_type", "click"),
+            traceparent=fields.get(TRACEPARENT, ""),
         )
 
 

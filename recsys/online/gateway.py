@@ -38,6 +38,7 @@ from recsys.online.recommender import Recommender
 from recsys.online.services import Services
 from recsys.online.writer import Writer
 from recsys.settings import Settings
+from recsys.tracing import open_tracer
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def create_app(settings: Settings, keys: KeyStore) -> FastAPI:
         settings: Where everything is, limits and deadlines.
         keys: Who may call.
     """
-    metrics = GatewayMetrics()
+    metrics, tracer = GatewayMetrics(), open_tracer("recsys-gateway")
     app = FastAPI(
         title="Recommendations",
         version="1",
@@ -61,13 +62,14 @@ def create_app(settings: Settings, keys: KeyStore) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = metrics
+    app.state.tracer = tracer
     app.state.doorkeeper = Doorkeeper(keys, RateLimiter(settings.gateway.rate_per_s, settings.gateway.burst))
     app.include_router(routes.router)
     _add_probes(app)
     _add_problems(app)
     make_exact(app)
     app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
-    app.add_middleware(Observed, metrics=metrics)
+    app.add_middleware(Observed, metrics=metrics, tracer=tracer)
     return app
 
 
@@ -80,7 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ensemble = open_ensemble(settings)
     fallback = Fallback(client, settings, catalogues, shelf)
     app.state.services = Services(
-        recommender=Recommender(ensemble, fallback, catalogues, settings.gateway),
+        recommender=Recommender(ensemble, fallback, catalogues, settings.gateway, app.state.tracer),
         catalogues=catalogues,
         shelf=shelf,
         writer=Writer(open_log(settings, client), Forgetter(client, settings.seen)),
@@ -95,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.services.writer.close()
     app.state.services.recommender.close()
     client.close()
+    app.state.tracer.close()
 
 
 async def _refresh(shelf: PopularShelf, every_s: float) -> None:

@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recsys.online.logs import request_id
 from recsys.online.metrics import GatewayMetrics
 from recsys.online.problems import problem
+from recsys.tracing import TRACEPARENT, Tracer
 
 _log = logging.getLogger("recsys.gateway")
 
 REQUEST_ID: Final = "x-request-id"
+_PROBES: Final = ("/healthz", "/readyz", "/metrics")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -27,11 +29,13 @@ class Observed:
     Args:
         app: What answers.
         metrics: Where to count.
+        tracer: Makes a span of each request, within the caller's trace if there is one.
     """
 
-    def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, tracer: Tracer) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -53,7 +57,7 @@ class Observed:
 
         self._metrics.in_flight.inc()
         try:
-            await self._app(scope, receive, answer)
+            await self._traced(scope, receive, answer)
         except Exception:  # noqa: BLE001
             # Nothing that goes wrong inside may reach a caller as more than its id.
             _log.exception("unexpected")
@@ -65,13 +69,37 @@ class Observed:
             self._record(scope, status, time.monotonic() - began)
             request_id.reset(token)
 
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve within a span; probes would only be noise among them."""
+        if scope["path"] in _PROBES:
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        method = _method(scope)
+        caller = {TRACEPARENT: Headers(scope=scope).get(TRACEPARENT, "")}
+        with self._tracer.span(method, "server", caller) as span:
+            await self._app(scope, receive, answer)
+            route = getattr(scope.get("route"), "path", "none")
+            span.rename(f"{method} {route}")
+            told = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            for name, value in (told | {"recsys.request_id": request_id.get()}).items():
+                span.note(name, value)
+            if status >= 500:
+                span.fail(f"answered {status}")
+
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's pattern, not the path: paths hold users' ids and are without number.
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.requests.labels(route, _method(scope), status).inc()
         self._metrics.latency.labels(route).observe(seconds)
         level = logging.WARNING if status >= 500 else logging.INFO
-        if route not in ("/healthz", "/readyz", "/metrics"):
+        if route not in _PROBES:
             _log.log(
                 level,
                 "%s %s %d",

@@ -22,6 +22,7 @@ from recsys.online.rules import Rules
 from recsys.schema import NO_ITEM, Degraded, Source
 from recsys.serving.client import Recommendation
 from recsys.settings import GatewaySettings
+from recsys.tracing import NoTracer, Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -80,15 +81,22 @@ class Recommender:
         fallback: The rungs below it.
         catalogues: The releases.
         settings: Deadline, and whether batch answers come first.
+        tracer: Makes spans of the rungs.
     """
 
     def __init__(
-        self, ensemble: Answering, fallback: Fallback, catalogues: Catalogues, settings: GatewaySettings
+        self,
+        ensemble: Answering,
+        fallback: Fallback,
+        catalogues: Catalogues,
+        settings: GatewaySettings,
+        tracer: Tracer | None = None,
     ) -> None:
         self._ensemble = ensemble
         self._fallback = fallback
         self._catalogues = catalogues
         self._settings = settings
+        self._tracer = tracer or NoTracer()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fallback")
 
     async def recommend(self, wish: Wish) -> Answer:
@@ -107,9 +115,7 @@ class Recommender:
         if ranked is None:
             reserve_s = min(self._settings.reserve_s, allowed_s / 2)
             try:
-                question = self._question(wish)
-                found = await self._ensemble.recommend(question, deadline - reserve_s, wish.headers)
-                ranked = self._ranked(found)
+                ranked = await self._asked(wish, deadline - reserve_s)
                 clock.lap("ensemble")
             except RecsysError as error:
                 clock.lap("ensemble")
@@ -123,6 +129,12 @@ class Recommender:
     def close(self) -> None:
         """Finish what is under way."""
         self._threads.shutdown()
+
+    async def _asked(self, wish: Wish, deadline: float) -> Ranked:
+        with self._tracer.span("ensemble", "client"):
+            headers = self._tracer.headers() | (wish.headers or {})
+            found = await self._ensemble.recommend(self._question(wish), deadline, headers or None)
+            return self._ranked(found)
 
     def _question(self, wish: Wish) -> Question:
         """The question, with the rules as far as the ensemble keeps to them; `_choose` sees to the rest."""
@@ -142,9 +154,10 @@ class Recommender:
 
     async def _without_ensemble(self, wish: Wish, deadline: float) -> Ranked | None:
         ranked = None
-        if self._settings.mode != "precomputed":
-            ranked = await self._precomputed(wish, deadline)
-        return ranked or await self._popular(wish, deadline)
+        with self._tracer.span("fallback"):
+            if self._settings.mode != "precomputed":
+                ranked = await self._precomputed(wish, deadline)
+            return ranked or await self._popular(wish, deadline)
 
     async def _precomputed(self, wish: Wish, deadline: float) -> Ranked | None:
         task = self._start(lambda: self._fallback.precomputed(wish.question.user_id))

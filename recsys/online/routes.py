@@ -22,6 +22,7 @@ from recsys.online.recommender import Answer, Wish
 from recsys.online.rules import Rules
 from recsys.online.services import Services
 from recsys.schema import DEVICES, NO_ITEM, UNKNOWN
+from recsys.tracing import TRACEPARENT
 
 router = APIRouter(prefix="/v1")
 
@@ -67,7 +68,8 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
 async def accept(asked: api.EventBody, request: Request) -> api.EventsAccepted:
     """Take one event or many; they are in the log when this answers 202."""
     given = asked.events if isinstance(asked, api.EventBatch) else [asked]
-    events = [_event(each) for each in given]
+    traceparent = request.app.state.tracer.headers().get(TRACEPARENT, "")
+    events = [_event(each, traceparent) for each in given]
     metrics = request.app.state.metrics.events
     try:
         await _services(request).writer.append(events)
@@ -118,7 +120,7 @@ def _services(request: Request) -> Services:
     return services
 
 
-def _event(given: api.EventIn) -> Event:
+def _event(given: api.EventIn, traceparent: str) -> Event:
     now = wall_ms()
     at_ms = now if given.timestamp is None else given.timestamp * 1000
     return Event(
@@ -129,6 +131,7 @@ def _event(given: api.EventIn) -> Event:
         at_ms=min(at_ms, now),
         device_type=UNKNOWN if given.device_type is None else DEVICES[given.device_type],
         event_type=given.event_type,
+        traceparent=traceparent,
     )
 
 

@@ -29,6 +29,7 @@ from recsys.online.seen import SeenFilter
 from recsys.online.top_categories import Change, News, TopCategories
 from recsys.schema import TOP_CATEGORY_WINDOW_S, UNKNOWN
 from recsys.settings import Settings
+from recsys.tracing import TRACEPARENT, NoTracer, Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class BehaviorWorker:
         settings: Batch size, time limits, half-lives.
         now_ms: Clock, milliseconds since 1970.
         clock: Monotonic seconds.
+        tracer: Makes a span of each batch, linked to the spans that accepted its events.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class BehaviorWorker:
         *,
         now_ms: Clock = wall_ms,
         clock: Callable[[], float] = time.monotonic,
+        tracer: Tracer | None = None,
     ) -> None:
         self._log = log
+        self._tracer = tracer or NoTracer()
         self._store = store
         self._settings = settings
         self._now_ms = now_ms
@@ -93,8 +97,12 @@ class BehaviorWorker:
         """
         try:
             deliveries = self._log.receive(self._settings.worker.batch, self._settings.worker.wait_s)
-            self._settle(deliveries)
-            if not deliveries:
+            if deliveries:
+                links = [each.fields[TRACEPARENT] for each in deliveries if TRACEPARENT in each.fields]
+                with self._tracer.span("apply events", "consumer", links=links) as span:
+                    span.note("messaging.batch.message_count", len(deliveries))
+                    self._settle(deliveries)
+            else:
                 # All that happened until now is applied, so clicks that left the window by now did.
                 self._advance(self._now_ms() // 1000)
         except Unavailable:

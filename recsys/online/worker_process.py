@@ -22,6 +22,7 @@ from recsys.online.open_log import open_log
 from recsys.online.worker import BehaviorWorker
 from recsys.online.worker_metrics import serve
 from recsys.settings import Settings, get_settings
+from recsys.tracing import open_tracer
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     )
     client = valkey.connect(patient)
     store = FeastBehaviorStore(settings)
-    worker = BehaviorWorker(client, open_log(settings, client, name), store, settings)
+    tracer = open_tracer("recsys-worker")
+    worker = BehaviorWorker(client, open_log(settings, client, name), store, settings, tracer=tracer)
     wait_s = _BACKOFF_S[0]
     opened = False
     heart = _Heart(client, name, worker)
@@ -75,6 +77,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
             stop.wait(wait_s)
             wait_s = min(2 * wait_s, _BACKOFF_S[1])
     _finish(worker, client, name)
+    tracer.close()
 
 
 def is_alive(client: redis.Redis) -> bool:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Final
 
 import recsys
+from recsys import tracing
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
@@ -93,6 +94,8 @@ def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
     }
     server = server_folder() / "bin" / "tritonserver"
     flags = [f"--{name}={value}" for name, value in options.items()]
+    if url := tracing.endpoint():
+        flags += tracing.triton_options(url)
     return [str(server), "--disable-auto-complete-config", *flags]
 
 

@@ -119,7 +119,7 @@ def test_requests_that_run_together_keep_their_own_answers(shop: Shop) -> None:
 
 
 def test_rules_and_choices_are_kept_among_requests_without_any(shop: Shop) -> None:
-    """Sent one by one and at once, so that Triton batches those that leave inputs out with those that do not."""
+    """Sent one by one and at once: Triton batches those that leave inputs out with those that do not."""
     plain = over_grpc(shop, columns([Question(3, timestamp=AT)]))
     first = plain["ordered_ids"][0]
     asked = [
@@ -135,7 +135,8 @@ def test_rules_and_choices_are_kept_among_requests_without_any(shop: Shop) -> No
     alone = {name: np.concatenate([each[name] for each in answers]) for name in ENSEMBLE_OUTPUTS}
     same(alone, expected)
     same(over_grpc(shop, columns(asked)), expected)
-    category = dict(zip(shop.item_ids, np.load(shop.releases / "1" / ITEM_FEATURES_FILE)["category_l1"]))
+    l1 = np.load(shop.releases / "1" / ITEM_FEATURES_FILE)["category_l1"].tolist()
+    category = dict(zip(shop.item_ids, l1, strict=True))
     limited = alone["ordered_ids"][1]
     assert {category[item] for item in limited.tolist()} == {1}
     assert len(set(limited.tolist())) == 30

@@ -273,6 +273,26 @@ def test_items(caller: Caller, shop_home: ShopHome) -> None:
     assert len(ids(caller.http.get("/v1/items", params={"category": "Sub 3"}).json())) == 5
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "after=-1",
+        "after=1.5",
+        "ids=a",
+        "ids=9223372036854775808",
+        "category=",
+    ]
+    + ["category=" + "x" * 101, "&".join(f"ids={number}" for number in range(501))],
+)
+def test_items_refuses_what_it_cannot_mean(caller: Caller, query: str) -> None:
+    answer = caller.http.get(f"/v1/items?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["title"] == "Input does not fit"
+
+
 def test_keys_and_scopes(caller: Caller, valkey: redis.Redis) -> None:
     path = keys_path(caller.settings)
     reader, gone = create_key(path, [Scope.READ]), create_key(path)

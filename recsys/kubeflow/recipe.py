@@ -8,7 +8,9 @@ from typing import Any
 from recsys.encoders.encoder import weights_digest
 from recsys.settings import Settings
 
-_ELSEWHERE = {"profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway"}
+_ELSEWHERE = {
+    "profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway", "promotion", "trial"
+}  # fmt: skip
 """Sections of where things are and of what runs beside the models; no artefact depends on them."""
 
 _SERVING = {"retrieved", "ranked", "returned"}

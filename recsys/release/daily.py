@@ -11,11 +11,11 @@ import numpy as np
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import positives
+from recsys.release import dlrm_broadcast
 from recsys.release.assemble import FEAST_DIR, check_complete, write_feast_sources
 from recsys.release.digest import files_under
-from recsys.release.dlrm_broadcast import write_broadcast
 
-_MADE_ANEW = (schema.MANIFEST_FILE, schema.DLRM_BROADCAST_ONNX, schema.POPULARITY_FILE, f"{FEAST_DIR}/")
+_MADE_ANEW = (schema.MANIFEST_FILE, *dlrm_broadcast.FILES, schema.POPULARITY_FILE, f"{FEAST_DIR}/")
 
 
 def assemble_daily(
@@ -50,7 +50,7 @@ def assemble_daily(
     np.save(out_dir / schema.POPULARITY_FILE, counts.astype(np.float32))
     write_feast_sources(dataset, [d for d in dataset.days if d <= max(new_days)], out_dir / FEAST_DIR)
     check_complete(out_dir)
-    write_broadcast(out_dir)
+    dlrm_broadcast.write_broadcast(out_dir)
 
 
 def _clicks(dataset: Dataset, days: Sequence[int], release_dir: Path) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_arguments_are_absolute_and_whole(run: Any, pipeline: _Pipeline, tmp_pat
     assert arguments["data"] == str(tmp_path / "shop")
     assert arguments["store"] == str(tmp_path / "home" / "releases")
     assert arguments["floors"] == GateSettings().model_dump()
-    assert set(arguments["recipe"]) == {"training", "encoders", "gpu", "weights"}
+    assert set(arguments["recipe"]) == {"training", "recents", "encoders", "gpu", "weights"}
     assert arguments["sizes"]["serving"]["retrieved"] == 400
 
 

@@ -20,9 +20,11 @@ from recsys.cli import (
     event,
     items,
     pipeline,
+    precompute,
     recommend,
     release,
     services,
+    tune,
 )
 from recsys.cli.failures import explain
 from recsys.settings import get_settings
@@ -47,9 +49,11 @@ for command in (
     services.status,
     recommend.recommend,
     event.event,
+    precompute.precompute,
     doctor.doctor,
     demo.demo,
     capacity.capacity,
+    tune.tune,
 ):
     app.command()(command)
 

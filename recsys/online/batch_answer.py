@@ -13,6 +13,7 @@ from recsys.errors import BadData
 
 _HEADER: Final = struct.Struct("<4sII")  # mark, release, number of items
 _MARK: Final = b"rec1"
+HEADER_BYTES: Final = _HEADER.size
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,11 @@ class BatchAnswer:
         ids = np.frombuffer(stored, "<i8", count, _HEADER.size).astype(np.int64)
         scores = np.frombuffer(stored, "<f4", count, _HEADER.size + 8 * count).astype(np.float32)
         return cls(release, ids, scores)
+
+
+def release_of(head: bytes) -> int | None:
+    """The release that ranked a stored answer, told by its first `HEADER_BYTES`; None if it is none."""
+    if len(head) < HEADER_BYTES:
+        return None
+    mark, release, _ = _HEADER.unpack_from(head)
+    return int(release) if mark == _MARK else None

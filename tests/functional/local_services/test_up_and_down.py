@@ -118,6 +118,17 @@ def test_the_worker_applies_an_event(system) -> None:
     assert now * 1000 <= score <= (time.time() + 1) * 1000
 
 
+def test_recommendations_for_everybody_are_kept_and_made_once(system) -> None:
+    first = system.json("precompute", "--again")
+    assert (first["release"], first["users"], first["written"], first["degraded"]) == (1, 50, 50, 0)
+    client = redis.Redis.from_url(system.services()["valkey"]["url"], socket_timeout=5)
+    assert len(list(client.scan_iter("precomputed:*"))) == 50
+    client.delete("precomputed:7")
+    again = system.json("precompute", "--concurrency", "4")
+    assert (again["users"], again["written"], again["kept"]) == (50, 1, 49)
+    client.close()
+
+
 @pytest.mark.parametrize("name", ["triton", "valkey", "worker", "gateway"])
 def test_up_recovers_a_service_that_was_killed(system, name: str) -> None:
     before = system.services()

@@ -163,3 +163,74 @@ def _oracles(found: dict[str, Any]) -> dict[str, Any]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+@app.command()
+def seeds(
+    data: Data = None,
+    count: Annotated[int, typer.Option("--seeds", min=1, help="How many trainings.")] = 3,
+    baselines: Annotated[str, typer.Option(help="standard, all, or some of them.")] = "all",
+    json: Json = False,
+) -> None:
+    """Train the recipe with several seeds and measure each: mean and interval."""
+    from recsys.tune.seeds import over_seeds
+
+    settings = get_settings()
+    chosen = [settings.training.seed + number for number in range(count)]
+    with Steps().step("Seeds") as note:
+        found = over_seeds(_bench(data, baselines), settings, chosen, note)
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (
+            path,
+            f"{one['mean']:.4f}",
+            _ends(one["interval"]),
+            " ".join(f"{value:.4f}" for value in one["values"]),
+        )
+        for path, one in found["headline"].items()
+    ]
+    heads = ("", "mean", "95 % interval", "runs")
+    results.print(
+        table(f"Seeds {', '.join(map(str, chosen))}, {found['rows']:,} clicks", heads, rows, heads[1:])
+    )
+    results.print(table("Baselines", ("", *_METRICS[:5]), _rows(found["baselines"], _METRICS[:5]), _METRICS))
+
+
+@app.command()
+def ablation(
+    data: Data = None,
+    only: Annotated[str, typer.Option(help="Some variants, with commas between.", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    """Train the recipe without each of its parts: what each one brings."""
+    from recsys.tune.ablation import ablate
+
+    with Steps().step("Ablation") as note:
+        found = ablate(_bench(data, "popularity"), get_settings(), only, note)
+    if json:
+        print_json(found)
+        return
+    names = ("chain.hit@10", "chain.ndcg@10", "retrieval.hit@300", "anonymous.chain.hit@10", "ranker.auc")
+    rows = [
+        (name, *(f"{one[path]:.4f}{_change(one['difference'].get(path))}" for path in names))
+        for name, one in found["variants"].items()
+    ]
+    results.print(table(f"{found['rows']:,} clicks", ("", *names), rows, right=names))
+
+
+def _bench(data: Path | None, baselines: str) -> Any:
+    from recsys.local.shop_data import imported
+    from recsys.tune.runs import Bench
+
+    home = get_settings().home
+    return Bench(data or imported(home), home / "runs", baselines=baselines)
+
+
+def _ends(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.4f} – {interval[1]:.4f}"
+
+
+def _change(found: dict[str, Any] | None) -> str:
+    return f" {_difference(found)}" if found else ""

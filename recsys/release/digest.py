@@ -12,7 +12,7 @@ from typing import Any
 import recsys
 
 _BLOCK = 1 << 20
-_BESIDE = {"bench", "capacity", "cli", "kubeflow", "local", "online"}
+_BESIDE = {"bench", "capacity", "cli", "kubeflow", "local", "online", "tune"}
 """Parts of the package that no release depends on. Serving is not among them: the evaluation runs it."""
 
 

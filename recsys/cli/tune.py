@@ -1,0 +1,99 @@
+"""`recsys tune`: search better settings for the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys.cli.options import Json
+from recsys.cli.output import print_json, results, table
+from recsys.cli.steps import Steps
+from recsys.settings import Settings, get_settings
+
+_TUNED_ROWS = 10_000
+
+
+def tune(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a data set; left out: the one trained on.", show_default=False),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many the study shall have in all.")] = 20,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="After which no further trial begins.", show_default=False)
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One trial with the settings as they are, for Katib: ndcg=….")
+    ] = False,
+    katib: Annotated[
+        bool, typer.Option("--katib", help="Write the same search as a Katib experiment instead.")
+    ] = False,
+    image: Annotated[str, typer.Option(help="With --katib: the container image of a trial.")] = "",
+    json: Json = False,
+) -> None:
+    """Search the recipe's settings on the training days alone; the study goes on where it stopped.
+
+    The study is kept in <home>/tune/study.db. The last two training days stand in for the days after.
+    """
+    settings = get_settings()
+    if katib:
+        from recsys.tune.katib import experiment
+
+        print(experiment(settings, trials, image), end="")
+        return
+    from recsys.data.dataset import Dataset
+    from recsys.local.shop_data import imported
+    from recsys.tune.runs import Bench
+    from recsys.tune.seeds import value
+    from recsys.tune.study import OBJECTIVE, inner_days
+    from recsys.tune.study import tune as search
+
+    folder = data or imported(settings.home)
+    bench = Bench(folder, settings.home / "tune", inner_days(Dataset.open(folder)), "popularity")
+    if once:
+        print(f"ndcg={value(bench.run(measured_on_fewer(settings)).document, OBJECTIVE):.6f}")
+        return
+    with Steps().step("Tune") as note:
+        found = search(
+            bench,
+            measured_on_fewer(settings),
+            settings.home / "tune" / "study.db",
+            trials=trials,
+            minutes=minutes,
+            progress=note,
+        )
+    if json:
+        print_json(found)
+    else:
+        show(found)
+
+
+def measured_on_fewer(settings: Settings) -> Settings:
+    """The settings with samples that are large enough to tell trials apart."""
+    rows = min(_TUNED_ROWS, settings.evaluation.rows)
+    smaller = {"rows": rows, "anonymous_rows": min(1_000, rows), "auc_rows": min(4_000, rows * 2)}
+    return settings.model_copy(update={"evaluation": settings.evaluation.model_copy(update=smaller)})
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what a search found.
+
+    Args:
+        found: What `recsys tune --json` prints.
+    """
+    from recsys.tune.overrides import variables
+
+    results.print(f"{found['trials']} trials, {found['pruned']} ended early, {found['failed']} failed")
+    if found["importance"]:
+        rows = [(name, f"{share:.2f}") for name, share in found["importance"].items()]
+        results.print(table("What moved it", ("setting", "share"), rows, right=("share",)))
+    best = found["best"]
+    if best is None:
+        results.print("No trial was finished.")
+        return
+    begun = "" if found["begun"] is None else f"; the recipe as it is: {found['begun']:.4f}"
+    results.print(f"Best: trial {best['trial']}, NDCG@10 {best['value']:.4f}{begun}")
+    results.print(variables(best["settings"]), markup=False, soft_wrap=True)

@@ -1,0 +1,158 @@
+"""The search for better settings: Optuna over the recipe, kept in a file so that it can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+
+from recsys.data.dataset import Dataset
+from recsys.data.splits import train_days
+from recsys.errors import BadUse, RecsysError
+from recsys.settings import Settings
+from recsys.tune.overrides import changed
+from recsys.tune.runs import Bench
+from recsys.tune.seeds import value
+from recsys.tune.space import SPACE, draw
+
+OBJECTIVE: Final = "chain.ndcg@10"
+_DOCUMENT: Final = "document"
+_TOWERS_METRIC: Final = "ndcg@10"
+_HELD_OUT: Final = 2
+_STARTUP: Final = 5
+
+Progress = Callable[[str, float | None], None]
+
+
+def inner_days(dataset: Dataset) -> tuple[int, ...]:
+    """The training days without the last two, which stand in for the days after training.
+
+    The days that releases are measured on are not looked at: settings chosen by them would look better
+    than they are.
+
+    Raises:
+        BadUse: There are fewer than three training days.
+    """
+    days = train_days(dataset)
+    if len(days) <= _HELD_OUT:
+        raise BadUse(
+            str(dataset.path), f"{len(days)} training days are too few to tune on", "Give at least 3"
+        )
+    return tuple(days[:-_HELD_OUT])
+
+
+def tune(
+    bench: Bench,
+    settings: Settings,
+    storage: Path,
+    *,
+    trials: int,
+    minutes: float | None = None,
+    progress: Progress = lambda *_: None,
+) -> dict[str, Any]:
+    """Tries settings until the budget is spent; what an earlier call tried counts.
+
+    The first trial is the recipe as it is. The others are drawn by a tree-structured Parzen estimator
+    (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011). A trial whose towers do worse on
+    rows held out than the median of those before it ends there (median pruning: Golovin et al., "Google
+    Vizier", 2017), before its ranker is trained.
+
+    Args:
+        bench: Where runs are made and kept.
+        settings: The recipe to begin from.
+        storage: SQLite file of the study.
+        trials: How many the study shall have in all.
+        minutes: After which no further trial begins; None: no limit.
+        progress: Told what is being done, and which share of it is.
+
+    Returns:
+        {"trials", "pruned", "failed": int, "begun": value of the recipe as it is, "best": {"value", "trial",
+        "settings": {dotted name: value}}, "importance": {dotted name: share}}; "best" is None where no trial
+        was finished.
+
+    Raises:
+        BadUse: The budget holds no trial.
+    """
+    if trials < 1:
+        raise BadUse("trials", f"{trials} is no budget", "Give at least 1")
+    study = _open(storage, bench, settings)
+    if not study.trials:
+        study.enqueue_trial(_point(settings), skip_if_exists=True)
+    left = trials - len([one for one in study.trials if one.state.is_finished()])
+    objective = _objective(bench, settings, trials, progress)
+    if left > 0:
+        timeout = None if minutes is None else minutes * 60
+        study.optimize(objective, n_trials=left, timeout=timeout, catch=(RecsysError,))
+    return _result(study)
+
+
+def _objective(
+    bench: Bench, settings: Settings, trials: int, progress: Progress
+) -> Callable[[optuna.Trial], float]:
+    def run(trial: optuna.Trial) -> float:
+        own = changed(settings, draw(trial))
+        share = min(trial.number / trials, 1.0)
+
+        def told(text: str) -> None:
+            progress(f"trial {trial.number}: {text}", share)
+
+        towers = bench.train_towers(own, told)
+        trial.report(towers.get(_TOWERS_METRIC, 0.0), step=0)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+        document = bench.run(own, told).document
+        trial.set_user_attr(_DOCUMENT, {name: document[name] for name in ("chain", "retrieval", "seconds")})
+        return value(document, OBJECTIVE)
+
+    return run
+
+
+def _open(storage: Path, bench: Bench, settings: Settings) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        study_name=f"{bench.data.name}-{OBJECTIVE}",
+        storage=f"sqlite:///{storage.resolve()}",
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=settings.training.seed, n_startup_trials=_STARTUP),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
+    )
+
+
+def _point(settings: Settings) -> dict[str, Any]:
+    """The recipe as it is, as a point of the space; what lies outside it is left to the sampler."""
+    found = {}
+    for name in SPACE:
+        part: Any = settings
+        for key in name.split("."):
+            part = getattr(part, key)
+        found[name] = part
+    return found
+
+
+def _result(study: optuna.Study) -> dict[str, Any]:
+    state = optuna.trial.TrialState
+    done = [one for one in study.trials if one.state == state.COMPLETE]
+    best = max(done, key=lambda one: one.value or 0.0, default=None)
+    first = study.trials[0] if study.trials else None
+    return {
+        "trials": len(study.trials),
+        "pruned": sum(one.state == state.PRUNED for one in study.trials),
+        "failed": sum(one.state == state.FAIL for one in study.trials),
+        "begun": first.value if first is not None else None,
+        "best": None
+        if best is None
+        else {"value": best.value, "trial": best.number, "settings": dict(best.params)},
+        "importance": _importance(study) if len(done) > _STARTUP else {},
+    }
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    """Which settings moved the objective, by PED-ANOVA (Watanabe et al., 2023)."""
+    found = optuna.importance.get_param_importances(
+        study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+    )
+    return {name: float(share) for name, share in found.items()}

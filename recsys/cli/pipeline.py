@@ -71,7 +71,7 @@ def compile_all(
     from recsys.kubeflow import compile_pipelines
 
     for path in compile_pipelines(out, image):
-        results.print(str(path))
+        results.print(str(path), soft_wrap=True)
 
 
 def train(data: Path, steps: Steps, days: Sequence[int] = ()) -> int:

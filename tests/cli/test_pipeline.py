@@ -27,12 +27,14 @@ def shop(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path]]:
-    """Replaces the training by its events; holds the folders it was called with."""
-    calls: list[tuple[Path, Path]] = []
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path, list[int]]]:
+    """Replaces the training by its events; holds the folders and days it was called with."""
+    calls: list[tuple[Path, Path, list[int]]] = []
 
-    def run_full(data: Path, home: Path, _: object, progress: Callable[[StepEvent], None]) -> int:
-        calls.append((data, home))
+    def run_full(
+        data: Path, home: Path, _: object, progress: Callable[[StepEvent], None], days: list[int]
+    ) -> int:
+        calls.append((data, home, days))
         for event in EVENTS:
             progress(event)
         return 3
@@ -54,7 +56,36 @@ def test_each_step_is_a_line_with_time_and_memory(run, shop: Path, trained: list
 def test_json_is_the_release_and_nothing_else(run, shop: Path, home: Path, trained: list) -> None:
     outcome = run("pipeline", "run", "full", "--data", shop, "--json")
     assert json.loads(outcome.out) == {"release": 3, "current": None}
-    assert trained == [(shop, home)]
+    assert trained == [(shop, home, [])]
+
+
+def test_days_to_train_on_may_be_given(run, shop: Path, home: Path, trained: list) -> None:
+    run("pipeline", "run", "full", "--data", shop, "--days", "0-3,5")
+    assert trained == [(shop, home, [0, 1, 2, 3, 5])]
+    outcome = run("pipeline", "run", "full", "--data", shop, "--days", "monday")
+    assert (outcome.code, "'monday' are not days" in outcome.err) == (2, True)
+
+
+def test_daily_passes_days_and_parent_on(
+    run, shop: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def run_daily(data: Path, where: Path, _: object, progress: Callable, **chosen: object) -> int:
+        calls.append((data, where, chosen))
+        for event in EVENTS:
+            progress(event)
+        return 4
+
+    monkeypatch.setattr(recsys.kubeflow, "run_daily", run_daily)
+    outcome = run("pipeline", "run", "daily", "--data", shop, "--days", "11-12", "--release", "2", "--json")
+    assert json.loads(outcome.out) == {"release": 4, "current": None}
+    run("pipeline", "run", "daily", "--data", shop)
+    assert [chosen for _, _, chosen in calls] == [
+        {"days": [11, 12], "release": 2},
+        {"days": [], "release": 0},
+    ]
+    assert {call[:2] for call in calls} == {(shop, home)}
 
 
 def test_a_clean_copy_of_the_data_is_kept(run, shop: Path, home: Path, trained: list) -> None:
@@ -63,7 +94,7 @@ def test_a_clean_copy_of_the_data_is_kept(run, shop: Path, home: Path, trained: 
 
 
 def test_a_step_that_fails_is_one_line(run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_full(_: Path, __: Path, ___: object, progress: Callable[[StepEvent], None]) -> int:
+    def run_full(_: Path, __: Path, ___: object, progress: Callable[[StepEvent], None], ____: object) -> int:
         progress(StepEvent("features", "started", 1, 2))
         progress(StepEvent("features", "failed", 1, 2, message="no memory"))
         raise RecsysError("step features", "no memory", "See the log")
@@ -80,5 +111,5 @@ def test_a_step_that_fails_is_one_line(run, shop: Path, monkeypatch: pytest.Monk
 def test_compile_writes_the_ir(run, tmp_path: Path) -> None:
     outcome = run("pipeline", "compile", "--out", tmp_path / "ir")
     written = [Path(line) for line in outcome.out.split()]
-    assert tmp_path / "ir" / "full_training.yaml" in written
     assert all(path.is_file() for path in written)
+    assert [path.name for path in written] == ["daily_finetuning.yaml", "full_training.yaml"]

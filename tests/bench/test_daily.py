@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.bench import daily
+from recsys.bench.daily import measure, summary
+from recsys.errors import BadUse, RecsysError
+from recsys.kubeflow import StepEvent
+from recsys.settings import Settings
+
+_USERS = 400
+
+
+class _Outcomes(dict):
+    """Stands in for what a release did with each row; rank 0: the click was not in the list."""
+
+
+def _outcomes(rank: np.ndarray) -> _Outcomes:
+    return _Outcomes(chain_rank=rank.astype(np.int32), user=np.arange(len(rank)) // 2)
+
+
+@pytest.fixture
+def found() -> dict[str, _Outcomes]:
+    """The parent finds no click, training anew the first half of them, fine-tuning three quarters of those."""
+    rank = {name: np.zeros(2 * _USERS) for name in ("parent", "daily", "retrained")}
+    rank["retrained"][:_USERS] = 1
+    rank["daily"][: _USERS * 3 // 4] = 1
+    return {name: _outcomes(ranks) for name, ranks in rank.items()}
+
+
+def _runs(daily_s: float = 20.0) -> dict[str, daily._Run]:
+    return {
+        "parent": daily._Run(1, {"validate": 1.0, "train": 89.0, "evaluate": 500.0}),
+        "daily": daily._Run(2, {"finetune": daily_s, "remeasure": 500.0, "gate": 50.0}),
+        "retrained": daily._Run(3, {"validate": 1.0, "train": 99.0, "publish": 5.0}),
+    }
+
+
+def test_shares_are_those_of_gain_and_of_learning_time(found) -> None:
+    document = summary(_runs(), found)
+    assert document["gain_share"] == pytest.approx(0.75)
+    assert document["time_share"] == pytest.approx(0.2)
+    assert document["rows"] == 2 * _USERS
+    assert [document[name]["ndcg@10"] for name in ("parent", "daily", "retrained")] == [0, 0.375, 0.5]
+    gain = document["gain"]["daily"]
+    assert gain["value"] == pytest.approx(0.375)
+    assert gain["low"] < 0.375 < gain["high"]
+
+
+def test_no_share_of_a_gain_that_is_none(found) -> None:
+    found["retrained"] = found["parent"]
+    assert summary(_runs(), found)["gain_share"] is None
+
+
+def test_a_click_below_the_tenth_place_counts_nothing() -> None:
+    assert daily._discounted(np.array([1, 10, 11, 2**62])).tolist() == pytest.approx(
+        [1.0, 1 / np.log2(11), 0.0, 0.0]
+    )
+
+
+def test_days_that_cannot_be_are_refused_before_anything_is_trained(tmp_path) -> None:
+    from factories.shop import make_shop
+
+    shop = make_shop(tmp_path / "shop", rows=20, days=range(4))
+    with pytest.raises(BadUse, match="no day comes after"):
+        measure(shop, Settings(home=tmp_path / "home"), [0, 1], [2, 3], print)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_release_that_its_gate_refused_is_measured_all_the_same(tmp_path) -> None:
+    from recsys.release.manifest import DataWindow
+    from recsys.release.store import ReleaseStore
+
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "file").write_text("x")
+
+    def refused(show) -> int:
+        show(StepEvent("train", "done", seconds=3.0))
+        window = DataWindow(fingerprint="d", days=(0,))
+        ReleaseStore(tmp_path / "releases").publish(tmp_path / "made", data=window, metrics={})
+        raise RecsysError("release 1", "refused by its gate", "It is kept")
+
+    def failed(_) -> int:
+        raise RecsysError("step train", "no memory", "See the log")
+
+    run = daily._run(tmp_path, print, "parent", refused)
+    assert (run.release, run.seconds) == (1, 3.0)
+    with pytest.raises(RecsysError, match="no memory"):
+        daily._run(tmp_path, print, "parent", failed)

@@ -104,7 +104,7 @@ class _Block(tf.keras.layers.Layer):
 def _recency(ages: tf.Tensor) -> tf.Tensor:
     """How fresh clicks are, float32 [B, L, scales + 1]: 1 at once, 1/e after each scale; and log hours."""
     scales = tf.constant(_RECENCIES_H, tf.float32)
-    return tf.concat([tf.exp(-ages[..., None] / scales), tf.math.log1p(ages)[..., None]], axis=-1)
+    return tf.concat([tf.exp(-ages[..., None] / scales), tf.math.log(1.0 + ages)[..., None]], axis=-1)
 
 
 def _dense(width: int, seed: int, activation: str | None = None) -> tf.keras.layers.Dense:

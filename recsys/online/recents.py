@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import redis
@@ -16,7 +16,7 @@ from recsys.online.connection import answering
 from recsys.schema import NO_ITEM, RECENT_CLICKS
 from recsys.settings import RecentsSettings
 
-NEVER: int = -1
+NEVER: Final = -1
 """The moment of a click that is not there."""
 
 
@@ -67,7 +67,8 @@ class Recents:
             pipe = self._client.pipeline(transaction=False)
             self.queue(pipe, [user_id], [self._now_ms()])
             found = self.parse(pipe.execute())
-        return found.ids[0, found.at_ms[0] != NEVER][:n]
+        items: NDArray[np.int64] = found.ids[0, found.at_ms[0] != NEVER][:n]
+        return items
 
     def queue(self, pipe: Any, user_ids: Iterable[int], now_ms: Iterable[int]) -> None:
         """Append one command a user to a pipeline.

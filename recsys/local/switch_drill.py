@@ -65,9 +65,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="recsys-drill-") as folder:
         home = Path(folder)
         first, second = _copy_releases(settings.home / "releases", home, releases)
-        own_ports = _on_own_ports(settings, home)
-        with _running(own_ports, note) as (address, valkey_url, token):
-            there = settings_at(own_ports, valkey_url)
+        own_system = on_own_ports(settings, home)
+        with _running(own_system, note) as (address, valkey_url, token):
+            there = settings_at(own_system, valkey_url)
             questions = sample(home / "releases" / str(first), int(time.time()), _QUESTIONS)
             own = {number: own_answers(there, number, questions) for number in (first, second)}
             with Clients(address, token, questions, clients, _TOP_K) as asking:
@@ -134,7 +134,13 @@ def _running(settings: Settings, note: Note) -> Iterator[tuple[str, str, str]]:
         at_work.down()
 
 
-def _on_own_ports(settings: Settings, home: Path) -> Settings:
+def on_own_ports(settings: Settings, home: Path) -> Settings:
+    """The settings for a system beside others: another home, any ports, at least two Tritons.
+
+    Args:
+        settings: Everything else.
+        home: Its folder.
+    """
     serving = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
     serving["replicas"] = max(2, settings.serving.replicas)
     return settings.model_copy(

@@ -22,7 +22,7 @@ def _outcomes(rank: np.ndarray) -> _Outcomes:
 
 @pytest.fixture
 def found() -> dict[str, _Outcomes]:
-    """The parent finds no click, training anew the first half of them, fine-tuning three quarters of those."""
+    """The parent finds no click, training anew half of them, fine-tuning three quarters of those."""
     rank = {name: np.zeros(2 * _USERS) for name in ("parent", "daily", "retrained")}
     rank["retrained"][:_USERS] = 1
     rank["daily"][: _USERS * 3 // 4] = 1

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from recsys.cli.bench_daily import daily
+from recsys.cli.bench_reaction import reaction
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
@@ -18,6 +19,7 @@ from recsys.settings import get_settings
 
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
 app.command()(daily)
+app.command()(reaction)
 
 _DEFAULT_CONCURRENCY = "1,4,16,64"
 

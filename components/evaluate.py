@@ -24,7 +24,7 @@ def evaluate(
         sizes: Settings of the served chain and of the evaluation.
         evaluation: `evaluation.json`, as `recsys evaluate --json` prints it, and `outcomes.npz`, its rows.
         metrics: Its main numbers.
-        page: Its numbers beside the baselines'.
+        page: The same with plots.
     """
     import json
     from pathlib import Path
@@ -33,7 +33,7 @@ def evaluate(
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
     from recsys.models.evaluate import evaluate as evaluate_release
-    from recsys.release.report import evaluation_page
+    from recsys.release.evaluation_report import evaluation_page
 
     settings = settings_of({**recipe, **sizes})
     Path(evaluation.path).mkdir(parents=True)

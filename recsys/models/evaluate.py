@@ -233,6 +233,7 @@ def _outcomes(
         pair_user=pairs.user,
         pair_label=pairs.label,
         pair_score=pairs.score,
+        pair_probability=pairs.probability,
         item_id=test.item_ids,
         retrieved=served.candidates,
         shown=item_counts(served.everything.shown, test.items),

@@ -58,6 +58,7 @@ def test_a_run_is_made_once_and_measured_on_the_days_after(bench: Bench, setting
     assert same["chain.hit@10"] == {"mean": 0.0, "interval": [0.0, 0.0]}
 
 
+@pytest.mark.functional
 def test_a_failure_in_the_other_process_is_told(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises((BadData, RecsysError)):

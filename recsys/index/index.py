@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import faiss
 import numpy as np
@@ -18,6 +18,8 @@ from recsys.schema import INDEX_FILE, INDEX_META_FILE, NO_ITEM
 # Above 20 queries FAISS switches from its own loop to BLAS, whose sums differ in the last bit: a
 # user's answer would depend on who else is in the batch. Its own loop costs the same for each.
 faiss.cvar.distance_compute_blas_threshold = 1 << 30
+
+_CHECKED_ROWS: Final = 262_144
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,12 @@ class Index:
         return cls(index, meta)
 
 
-def build(vectors: np.ndarray, kind: str = "auto", queries: np.ndarray | None = None) -> Index:
+def build(
+    vectors: np.ndarray,
+    kind: str = "auto",
+    queries: np.ndarray | None = None,
+    memory_mb: float | None = None,
+) -> Index:
     """Build the index of a catalogue's item embeddings.
 
     Args:
@@ -152,6 +159,7 @@ def build(vectors: np.ndarray, kind: str = "auto", queries: np.ndarray | None = 
             plain inner product, in which long vectors rightly win.
         kind: A name in `recsys.index.kinds.KINDS`, or `auto` to choose by size and measured recall.
         queries: float32 [q, width] to measure recall with; used by `auto` above its exact size.
+        memory_mb: Most megabytes that an index chosen by `auto` may take; None for any.
 
     Returns:
         The index, not yet on disk.
@@ -165,7 +173,7 @@ def build(vectors: np.ndarray, kind: str = "auto", queries: np.ndarray | None = 
     faiss.omp_set_num_threads(1)
     begun = time.perf_counter()
     if kind == "auto":
-        chosen = choice.choose(vectors, queries)
+        chosen = choice.choose(vectors, queries, memory_mb)
     else:
         index, parameters = kinds.make(kind, vectors)
         recall = 1.0 if kind == kinds.EXACT else None
@@ -187,7 +195,9 @@ def build(vectors: np.ndarray, kind: str = "auto", queries: np.ndarray | None = 
 def _check(vectors: np.ndarray) -> None:
     if vectors.ndim != 2 or len(vectors) == 0:
         raise BadData(f"item embeddings {vectors.shape}", "there is no vector", "Give [n, width], n > 0")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    blocks = range(0, len(vectors), _CHECKED_ROWS)
+    finite = [np.isfinite(vectors[at : at + _CHECKED_ROWS]).all(axis=1) for at in blocks]
+    bad = np.flatnonzero(~np.concatenate(finite))
     if len(bad):
         raise BadData(
             f"item embedding {bad[0]}", f"{len(bad)} rows hold NaN or infinity", "Train the item tower again"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.index import Index
+from recsys.index import Index, Sharded, open_index
 from recsys.schema import NO_ITEM, Degraded, Source
 from recsys.serving.catalogue import Popularity
 from recsys.serving.merge import Candidates, merge
@@ -33,7 +33,7 @@ class FaissRetrieval:
 
     def __init__(
         self,
-        index: Index,
+        index: Index | Sharded,
         popularity: Popularity,
         retrieved: int,
         rules: RuleTable | None = None,
@@ -118,7 +118,7 @@ def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) ->
     Raises:
         BadData: A file is missing, damaged or of another catalogue.
     """
-    index = Index.load(artefacts)
+    index = open_index(artefacts)
     popularity = Popularity.load(artefacts, items=index.meta.items)
     rules, retrieved = RuleTable.load(artefacts), int(parameters["retrieved"])
     places = Places.within(retrieved - int(parameters["ranked"]), parameters)

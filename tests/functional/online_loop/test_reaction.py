@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from factories.shopper import Shopper, wait_until
 
+from recsys.features.online_store import UserFeatureReader
+from recsys.local.reaction import GatewayShop, run_trials, summary, trial
 from recsys.online import keys
 from recsys.online.recents import Recents
 
@@ -13,27 +15,30 @@ pytestmark = pytest.mark.functional
 TRIALS = 10
 
 
-def reacts(shopper: Shopper, user: int, category: int, offset: int) -> bool:
-    """Whether three clicks on a category raise its share of the top ten and are gone from it within 5 s."""
-    before = shopper.share(shopper.top(user), category)
-    clicked = shopper.items_of(category, 3, offset)
-    shopper.click(user, *clicked)
-
-    def reacted() -> bool:
-        now = shopper.top(user)
-        return shopper.share(now, category) > before and not set(clicked) & set(now)
-
-    return wait_until(reacted, 5.0) is not None
+@pytest.fixture(scope="module")
+def shop(shopper: Shopper) -> GatewayShop:
+    return GatewayShop(shopper.system.url, shopper.system.token)
 
 
-def test_a_known_user_is_shown_more_of_what_they_just_clicked(shopper: Shopper) -> None:
-    done = [reacts(shopper, 1_000 + trial, (trial + 2) % 5, trial) for trial in range(TRIALS)]
-    assert sum(done) >= 9
+def test_a_known_user_is_shown_more_of_what_they_just_clicked(shopper: Shopper, shop: GatewayShop) -> None:
+    usual = {user: user % 5 for user in range(1_000, 1_000 + TRIALS)}
+    assert summary(run_trials(shop, shopper.category, usual))["reacted"] >= 9
 
 
-def test_so_is_a_visitor_whom_nobody_knew(shopper: Shopper) -> None:
-    done = [reacts(shopper, 9_000_000 + trial, trial % 5, trial) for trial in range(TRIALS)]
-    assert sum(done) >= 9
+def test_so_is_a_visitor_whom_nobody_knew(shopper: Shopper, shop: GatewayShop) -> None:
+    nobody = dict.fromkeys(range(9_000_000, 9_000_000 + TRIALS), -1)
+    assert summary(run_trials(shop, shopper.category, nobody))["reacted"] >= 9
+
+
+def test_the_last_clicks_count_beside_the_days_favourite(shopper: Shopper, shop: GatewayShop) -> None:
+    user, usual, other = 1_035, 0, 3
+    shopper.click(user, *shopper.items_of(usual, 8, 20))
+    with shopper.system.client() as client:
+        assert wait_until(lambda: client.zcard(keys.recent(user)) == 8) is not None
+        found = trial(shop, shopper.category, user, shopper.items_of(other, 3, 20))
+        assert (found.before, found.gone) == (0.0, True)
+        assert found.seconds is not None
+        assert UserFeatureReader(client).read([user]).top_category.tolist() == [usual]
 
 
 def test_recent_items_and_popularity_follow(shopper: Shopper) -> None:

@@ -107,11 +107,13 @@ def _show_intervals(document: dict[str, Any]) -> None:
         (name.replace("_", " "), *(f"{ends[metric][0]:.3f} – {ends[metric][1]:.3f}" for metric in names))
         for name, ends in found.items()
     ]
-    rows += [
-        (name.replace("_", " "), *(_difference(one[metric]) for metric in names))
+    results.print(table("95 % intervals over users", ("", *names), rows, right=names))
+    differences = [
+        (name.replace("_", " "), *(_difference(one[metric]) for metric in names[:2]))
         for name, one in document.get("differences", {}).items()
     ]
-    results.print(table("95 % intervals over users", ("", *names), rows, right=names))
+    if differences:
+        results.print(table("Differences, paired by row", ("", *names[:2]), differences, right=names))
 
 
 def _show_unseen(found: dict[str, Any]) -> None:
@@ -212,12 +214,20 @@ def ablation(
     if json:
         print_json(found)
         return
-    names = ("chain.hit@10", "chain.ndcg@10", "retrieval.hit@300", "anonymous.chain.hit@10", "ranker.auc")
+    told = {"chain.hit@10": "hit@10", "chain.ndcg@10": "ndcg@10"}
+    rest = {"retrieval.hit@300": "retrieved", "anonymous.chain.hit@10": "anonymous"}
     rows = [
-        (name, *(f"{one[path]:.4f}{_change(one['difference'].get(path))}" for path in names))
+        (
+            name,
+            *(text for path in told for text in (f"{one[path]:.3f}", _change(one["difference"].get(path)))),
+            *(f"{one[path]:.3f}" for path in rest),
+        )
         for name, one in found["variants"].items()
     ]
-    results.print(table(f"{found['rows']:,} clicks", ("", *names), rows, right=names))
+    heads = ("", *(head for name in told.values() for head in (name, f"Δ {name}")), *rest.values())
+    results.print(
+        table(f"{found['rows']:,} clicks; *: the 95 % interval leaves 0 out", heads, rows, heads[1:])
+    )
 
 
 def _bench(data: Path | None, baselines: str) -> Any:
@@ -233,4 +243,7 @@ def _ends(interval: Sequence[float]) -> str:
 
 
 def _change(found: dict[str, Any] | None) -> str:
-    return f" {_difference(found)}" if found else ""
+    if not found:
+        return ""
+    low, high = found["interval"]
+    return f"{found['mean']:+.4f}{'*' if low > 0 or high < 0 else ''}"

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from recsys.cli import evaluate, tune
+from recsys.cli.main import app
+from recsys.settings import Settings, get_settings
+
+GAIN = {"hit@10": 0.31, "hit@100": 0.6, "hit@300": 0.9, "ndcg@10": 0.2, "mrr": 0.1, "coverage@10": 0.5}
+DOCUMENT: dict[str, Any] = {
+    "rows": 1_234,
+    "chain": GAIN,
+    "retrieval": GAIN,
+    "baselines": {"item_knn": GAIN},
+    "anonymous": {"chain": GAIN, "retrieval": GAIN, "rows": 10},
+    "ranker": {"auc": 0.9, "negatives": "in-batch"},
+}
+NEW: dict[str, Any] = DOCUMENT | {
+    "calibration": {"ece": 0.02, "negatives": "uniform"},
+    "intervals": {"chain": {name: [0.25, 0.35] for name in GAIN}},
+    "differences": {"chain - als": {name: {"mean": 0.05, "interval": [0.04, 0.06]} for name in GAIN}},
+    "unseen": {"rows": 77, "chain": GAIN, "retrieval": GAIN, "baselines": {"als": GAIN}},
+    "ordering": {
+        "rows": 9,
+        "curves": {
+            "MMR": [
+                GAIN | {"setting": 0.3, "diversity": 0.7, "categories": 3.0, "coverage": 0.4, "gini": 0.6}
+            ]
+        },
+        "off_policy": [{"policy": "greedy", "estimator": "IPS", "value": 0.1, "truth": 0.12}],
+    },
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a current release and data, and an evaluation that answers at once."""
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    (tmp_path / "data").mkdir()
+    asked: list[tuple[Any, ...]] = []
+
+    def measure(release_dir: Path, dataset: Any, settings: Any, note: Any, baselines: str) -> dict[str, Any]:
+        asked.append((release_dir.name, baselines))
+        return DOCUMENT | {"asked": asked}
+
+    monkeypatch.setattr("recsys.models.evaluate.evaluate", measure)
+    monkeypatch.setattr("recsys.models.ordering.measure", lambda *_: NEW["ordering"])
+    monkeypatch.setattr("recsys.data.dataset.Dataset.open", lambda path: path)
+    monkeypatch.setattr("recsys.local.services.require_release", lambda settings: 7)
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+def test_the_current_release_is_measured_beside_the_baselines_asked_for(shop: Path) -> None:
+    found = json.loads(CliRunner().invoke(app, ["evaluate", "--baselines", "all", "--json"]).stdout)
+    assert found["asked"] == [["7", "all"]]
+    assert "ordering" not in found
+    other = CliRunner().invoke(app, ["evaluate", "--release", "3", "--ordering", "--json"])
+    assert json.loads(other.stdout)["asked"][-1] == ["3", "standard"]
+    assert "ordering" in json.loads(other.stdout)
+
+
+def test_a_report_is_written_where_asked(shop: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--report", str(shop / "deep" / "page.html")])
+    assert result.exit_code == 0
+    assert "Who finds the click" in (shop / "deep" / "page.html").read_text()
+    assert "item knn" in result.stdout
+
+
+def test_documents_old_and_new_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.show(DOCUMENT)
+    old = capsys.readouterr().out
+    assert "1,234 clicks" in old
+    assert "Ranker AUC 0.900\n" in old
+    evaluate.show(NEW)
+    new = capsys.readouterr().out
+    for text in (
+        "0.250 – 0.350",
+        "+0.050 (+0.040 – +0.060)",
+        "77 clicks on items new",
+        "calibration error 0.020",
+        "MMR",
+    ):
+        assert text in new
+
+
+def test_seeds_and_ablation_are_trainings_of_this_recipe(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def over_seeds(bench: Any, settings: Settings, seeds: list[int], note: Any) -> dict[str, Any]:
+        asked["seeds"] = (bench.folder, bench.baselines, seeds)
+        one = {"mean": 0.5, "interval": [0.4, 0.6], "values": [0.45, 0.55]}
+        return {"rows": 9, "headline": {"chain.hit@10": one}, "baselines": {"als": GAIN}, "seconds": [1.0]}
+
+    def ablate(bench: Any, settings: Settings, only: str, note: Any) -> dict[str, Any]:
+        asked["only"] = only
+        paths = ("chain.hit@10", "chain.ndcg@10", "retrieval.hit@300", "anonymous.chain.hit@10", "ranker.auc")
+        less = {"chain.hit@10": {"mean": -0.05, "interval": [-0.06, -0.04]}}
+        return {"rows": 9, "variants": {"no dropout": dict.fromkeys(paths, 0.4) | {"difference": less}}}
+
+    monkeypatch.setattr("recsys.tune.seeds.over_seeds", over_seeds)
+    monkeypatch.setattr("recsys.tune.ablation.ablate", ablate)
+    found = CliRunner().invoke(app, ["evaluate", "seeds", "--seeds", "2"])
+    assert asked["seeds"] == (shop / "runs", "all", [42, 43])
+    assert "0.4000 – 0.6000" in found.stdout
+    found = CliRunner().invoke(app, ["evaluate", "ablation", "--only", "no dropout"])
+    assert asked["only"] == "no dropout"
+    assert "-0.0500*" in found.stdout
+
+
+def test_a_search_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"trials": 4, "pruned": 1, "failed": 0, "begun": 0.25, "importance": {"training.seed": 1.0}}
+    tune.show(found | {"best": {"trial": 3, "value": 0.26, "settings": {"training.retrieval.epochs": 5}}})
+    shown = capsys.readouterr().out
+    assert "RECSYS_TRAINING__RETRIEVAL__EPOCHS=5" in shown
+    assert "trial 3, NDCG@10 0.2600; the recipe as it is: 0.2500" in shown
+    tune.show(found | {"best": None, "importance": {}})
+    assert "No trial was finished." in capsys.readouterr().out
+
+
+def test_the_search_as_an_experiment_needs_an_image(shop: Path) -> None:
+    found = CliRunner().invoke(app, ["tune", "--katib", "--image", "registry/recsys:1", "--trials", "3"])
+    assert "kind: Experiment" in found.stdout
+    assert "maxTrialCount: 3" in found.stdout
+    assert CliRunner().invoke(app, ["tune", "--katib"]).exit_code != 0
+
+
+def test_fewer_rows_tell_trials_apart() -> None:
+    found = tune.measured_on_fewer(Settings())
+    assert (found.evaluation.rows, found.evaluation.anonymous_rows) == (10_000, 1_000)
+    assert found.training == Settings().training

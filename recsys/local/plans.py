@@ -103,6 +103,7 @@ def plan_gateway(context: Context) -> Launch:
             found["grpc"] for name, found in context.endpoints.items() if name.startswith("triton")
         ),
         "RECSYS_GATEWAY__PORT": str(port),
+        "RECSYS_GATEWAY__DEADLINE_S": str(gateway.deadline_s),
     }
     command = [sys.executable, "-m", "recsys.online.gateway"]
     return Launch(command, {"http": f"{gateway.host}:{port}"}, variables)

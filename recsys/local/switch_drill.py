@@ -34,6 +34,8 @@ _QUIET: Final = 0.2
 """Share of the time before the first switch."""
 _WARM_S: Final = 2.0
 _TOP_K: Final = 10
+_DEADLINE_S: Final = 10.0
+"""The gateway's, so that what is slow shows as slow and not as an answer from a fallback."""
 
 Note = Callable[[str], object]
 
@@ -127,15 +129,19 @@ def _running(settings: Settings, note: Note) -> Iterator[tuple[str, str, str]]:
     at_work = supervisor(settings)
     token = create_key(keys_path(settings), name="drill")
     try:
-        at_work.up(lambda name, event: note(f"{name}: {event}"))
+        at_work.up(lambda name, event: _tell(note, f"{name}: {event}"))
         found = at_work.status()
         yield found["gateway"]["http"], found["valkey"]["url"], token
     finally:
         at_work.down()
 
 
+def _tell(note: Note, text: str) -> None:
+    note(text)
+
+
 def on_own_ports(settings: Settings, home: Path) -> Settings:
-    """The settings for a system beside others: another home, any ports, at least two Tritons.
+    """The settings for a system beside others: another home, any ports, two Tritons, a patient gateway.
 
     Args:
         settings: Everything else.
@@ -147,7 +153,7 @@ def on_own_ports(settings: Settings, home: Path) -> Settings:
         update={
             "home": home,
             "serving": settings.serving.model_copy(update=serving),
-            "gateway": settings.gateway.model_copy(update={"port": 0}),
+            "gateway": settings.gateway.model_copy(update={"port": 0, "deadline_s": _DEADLINE_S}),
             "worker": settings.worker.model_copy(update={"metrics_port": 0}),
             "valkey": settings.valkey.model_copy(update={"url": "redis://127.0.0.1:0/0"}),
         }

@@ -36,7 +36,10 @@ from recsys.online.popularity import Popularity
 from recsys.online.problems import invalid, problem
 from recsys.online.recommender import Recommender
 from recsys.online.services import Services
+from recsys.online.trial_metrics import TrialMetrics
+from recsys.online.trial_service import TrialService
 from recsys.online.writer import Writer
+from recsys.serving.layout import CHALLENGER
 from recsys.settings import Settings
 from recsys.tracing import open_tracer
 
@@ -79,7 +82,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     client = valkey.connect(settings.valkey)
     catalogues = Catalogues(settings.home / "releases")
     shelf = PopularShelf(catalogues, Popularity(client, settings.popularity))
-    ensemble = open_ensemble(settings)
+    ensemble = TrialService(
+        open_ensemble(settings),
+        open_ensemble(settings, CHALLENGER),
+        client,
+        settings.trial,
+        metrics=TrialMetrics(app.state.metrics.registry),
+    )
     fallback = Fallback(client, settings, catalogues, shelf)
     app.state.services = Services(
         recommender=Recommender(ensemble, fallback, catalogues, settings.gateway, app.state.tracer),
@@ -90,6 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         client=client,
     )
     await asyncio.to_thread(shelf.refresh)
+    ensemble.start()
     refreshing = asyncio.create_task(_refresh(shelf, settings.gateway.popular_refresh_s))
     yield
     refreshing.cancel()

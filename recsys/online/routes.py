@@ -53,6 +53,7 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
     wish = Wish(question, rules, asked.top_k, deadline_s)
     answer = await _services(request).recommender.recommend(wish)
     _observe(request, answer)
+    _expose(request, question.user_id, answer)
     return api.Recommendations(
         request_id=request_id.get(),
         user_id=asked.user_id,
@@ -151,6 +152,14 @@ def _items(answer: Answer, explain: bool) -> list[api.RecommendedItem]:
             item.candidate_of = [str(each.name).lower() for each in answer.candidate_of[place]]
         items.append(item)
     return items
+
+
+def _expose(request: Request, user_id: int, answer: Answer) -> None:
+    """Note what a user of a trial was shown."""
+    catalogue = answer.catalogue
+    if catalogue is not None:
+        items = catalogue.item_ids[answer.indexes].tolist()
+        _services(request).ensemble.expose(user_id, catalogue.release, items)
 
 
 def _observe(request: Request, answer: Answer) -> None:

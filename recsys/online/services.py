@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import redis
 
-from recsys.online.balance import Answering
 from recsys.online.catalogue import Catalogues
 from recsys.online.fallback import PopularShelf
 from recsys.online.recommender import Recommender
+from recsys.online.trial_service import TrialService
 from recsys.online.writer import Writer
 
 
@@ -21,7 +21,7 @@ class Services:
     catalogues: Catalogues
     shelf: PopularShelf
     writer: Writer
-    ensemble: Answering
+    ensemble: TrialService
     client: redis.Redis
 
     def valkey_answers(self) -> bool:

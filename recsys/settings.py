@@ -205,6 +205,7 @@ class EvaluationSettings(BaseModel):
 
     rows: int = Field(40_000, ge=1, description="clicks of the validation days")
     anonymous_rows: int = Field(10_000, ge=1, description="of them, seen again as nobody's")
+    unseen_rows: int = Field(20_000, ge=1, description="of them, seen again with the seen items dropped")
     auc_rows: int = Field(40_000, ge=2, description="rows for the ranker's AUC")
 
 

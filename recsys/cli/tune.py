@@ -74,7 +74,12 @@ def tune(
 def measured_on_fewer(settings: Settings) -> Settings:
     """The settings with samples that are large enough to tell trials apart."""
     rows = min(_TUNED_ROWS, settings.evaluation.rows)
-    smaller = {"rows": rows, "anonymous_rows": min(1_000, rows), "auc_rows": min(4_000, rows * 2)}
+    smaller = {
+        "rows": rows,
+        "anonymous_rows": min(1_000, rows),
+        "auc_rows": min(4_000, rows * 2),
+        "unseen_rows": min(1_000, rows),
+    }
     return settings.model_copy(update={"evaluation": settings.evaluation.model_copy(update=smaller)})
 
 

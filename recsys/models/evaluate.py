@@ -77,6 +77,7 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
         lambda share: progress("known users", share),
         test.seen,
         ClickLog.build(test.history, test.item_ids, test.settings.recents.kept_s),
+        test.settings.evaluation.unseen_rows,
     )
     hidden = _anonymous(test.rows.head(test.settings.evaluation.anonymous_rows), default_age(dataset))
     anonymous = serve(
@@ -186,7 +187,7 @@ def _ranks(lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, np
 
 
 def _unseen(test: _Test, lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
-    new = ~test.repeated
+    new = ~test.repeated & (np.arange(len(test.rows)) < test.settings.evaluation.unseen_rows)
     if not new.any():
         return {"rows": 0}
     return {

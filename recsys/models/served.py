@@ -101,6 +101,7 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
     progress: Callable[[float], None] = lambda _: None,
     seen: SeenBefore | None = None,
     log: ClickLog | None = None,
+    unseen_rows: int | None = None,
 ) -> Served:
     """Asks the chain for each row, with the features that its user had at its time.
 
@@ -115,8 +116,10 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
         progress: Told the share that is done.
         seen: What users had clicked before; None: `Served.unseen` is left out.
         log: From which the newest clicks of each row's user are taken; None: nobody has any.
+        unseen_rows: First rows that `Served.unseen` is about; None: all.
     """
     asker = _Asker(release_dir, rows, item, settings, seen, log)
+    asker.unseen_rows = len(rows) if unseen_rows is None else unseen_rows
     starts = range(0, len(rows), _BATCH)
     batches: list[Served] = []
     try:
@@ -157,6 +160,7 @@ class _Asker:
         self._rows, self._item = rows, item
         self._log = log or ClickLog.empty()
         self._seen = seen
+        self.unseen_rows = len(rows)
         self._filter = None if seen is None else _seen_filter(release_dir, settings.serving, rows, seen)
 
     def ask(self, at: int) -> Served:
@@ -180,6 +184,7 @@ class _Asker:
             return Lists.of(tensors["candidates"][:0], tensors["ordered_items"][:0], item[:0])
         user, time = part["user_id"].to_numpy(), part["timestamp"].to_numpy()
         new = np.flatnonzero(~self._seen.contains(user, time, item[:, None])[:, 0])
+        new = new[at + new < self.unseen_rows]
         if not len(new):
             return Lists.of(tensors["candidates"][:0], tensors["ordered_items"][:0], item[:0])
         own = {name: column[new] for name, column in tensors.items()}

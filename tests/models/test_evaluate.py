@@ -161,3 +161,12 @@ def test_another_catalogue_is_refused(dataset, tmp_path):
     other = make_release(tmp_path, items=5, item_ids=[1, 2, 3, 4, 5])
     with pytest.raises(BadData, match="does not hold item"):
         evaluate(other, dataset, SETTINGS)
+
+
+def test_fewer_rows_may_be_asked_again_without_what_was_seen(release, dataset):
+    few = SETTINGS.model_copy(
+        update={"evaluation": SETTINGS.evaluation.model_copy(update={"unseen_rows": 40})}
+    )
+    every, some = (evaluate(release, dataset, own)["unseen"] for own in (SETTINGS, few))
+    assert 0 < some["rows"] < every["rows"] <= 120
+    assert some["rows"] <= 40

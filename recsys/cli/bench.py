@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +98,43 @@ def serving(
         show(document)
 
 
+@app.command()
+def index(
+    *,
+    sizes: Annotated[str, typer.Option(help="Numbers of items.")] = "1e4,1e5,1e6",
+    kinds: Annotated[str, typer.Option(help="Kinds of index, among them auto; all when empty.")] = "",
+    vectors: Annotated[str, typer.Option(help="clustered, as learned ones are, or gaussian.")] = "clustered",
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Recall that is enough.")] = 0.98,
+    memory_mb: Annotated[
+        float | None, typer.Option(min=0, help="Bound for auto.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure index kinds: recall of the exact 300, ms a query on one thread, build time and memory."""
+    from recsys.bench.index import IndexOptions, measure
+    from recsys.bench.index_tables import growth_rows, index_rows
+
+    chosen = tuple(name.strip() for name in kinds.split(",") if name.strip())
+    options = IndexOptions(
+        sizes=_numbers("--sizes", sizes, _whole, most=100_000_000),
+        kinds=chosen or IndexOptions.kinds,
+        shape=vectors,
+        floor=floor,
+        memory_mb=memory_mb,
+    )
+    with Steps().step("Measure") as note:
+        document = measure(options, note)
+    document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}
+    if json:
+        print_json(document)
+        return
+    for title, (columns, rows) in (
+        (f"Index kinds, {document['vectors']} vectors", index_rows(document["runs"])),
+        ("Growth: exponent of the number of items", growth_rows(document["growth"])),
+    ):
+        results.print(table(title, columns, rows, right=columns[1:]))
+
+
 def show(document: dict[str, Any]) -> None:
     """Print a serving benchmark as tables.
 
@@ -118,12 +156,20 @@ def show(document: dict[str, Any]) -> None:
         results.print(table("Ratios", columns, rows, right=columns[1:]))
 
 
-def _numbers(option: str, text: str, kind: type[int] | type[float]) -> tuple[Any, ...]:
+def _whole(text: str) -> int:
+    """A whole number, which may be written like 1e6."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError(text)
+    return int(number)
+
+
+def _numbers(option: str, text: str, kind: Callable[[str], Any], most: float = 100_000) -> tuple[Any, ...]:
     """Positive numbers that stand behind an option, with commas between them."""
     try:
         found = tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise BadUse(option, f"{text!r} are not numbers", "Write them like 1,4,16") from None
-    if not all(0 < number <= 100_000 for number in found):
+    if not all(0 < number <= most for number in found):
         raise BadUse(option, f"{text!r} holds a number that cannot be", "Give positive numbers")
     return found

@@ -1,0 +1,67 @@
+"""Kinds of index measured against the exact answer, and how costs grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.bench.growth import exponent
+from recsys.bench.index import IndexOptions, growth, measure
+from recsys.bench.index_tables import growth_rows, index_rows
+from recsys.bench.vectors import users_of, write_items
+from recsys.errors import BadUse
+
+
+def test_each_kind_is_measured_at_each_size() -> None:
+    notes: list[str] = []
+    options = IndexOptions(sizes=(400, 800), kinds=("flat", "half", "auto"), top=50, users=40)
+    document = measure(options, notes.append)
+    assert [(run["kind"], run["items"]) for run in document["runs"]] == [
+        (kind, size) for size in (400, 800) for kind in ("flat", "half", "auto")
+    ]
+    for run in document["runs"]:
+        assert run["recall"] == 1.0 if run["chosen"] == "flat" else run["recall"] > 0.95
+        assert 0 < run["least_ms"] <= run["p50_ms"]
+        assert run["index_mb"] >= run["items"] * 64 * (2 if run["chosen"] == "half" else 4) / 1e6
+    assert [one["kind"] for one in document["growth"]] == ["flat", "half"]
+    columns, rows = index_rows(document["runs"])
+    assert all(len(row) == len(columns) for row in rows)
+    assert len(growth_rows(document["growth"])[1]) == 2
+    assert "400 items: flat" in notes
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(BadUse, match="tree"):
+        measure(IndexOptions(kinds=("tree",)), print)
+    with pytest.raises(BadUse, match="round"):
+        measure(IndexOptions(shape="round"), print)
+
+
+def test_growth_is_the_exponent() -> None:
+    sizes = [10, 100, 1_000]
+    assert exponent(sizes, [3 * size**1.5 for size in sizes]) == 1.5
+    assert exponent(sizes, [7, 7, 7]) == 0
+    assert exponent(sizes, [0, 1, 2]) is None
+    assert exponent([10, 10], [1, 2]) is None
+    assert growth([{"kind": "flat", "items": 10, "p50_ms": 1, "build_s": 1, "index_mb": 1}]) == []
+
+
+def test_the_same_seed_gives_the_same_items_and_no_block_repeats_another(tmp_path: Path) -> None:
+    one, again = (write_items(tmp_path / f"{name}.npy", 300_000) for name in "ab")
+    assert np.array_equal(one, again)
+    assert np.isfinite(one).all()
+    assert not np.isin(one[:262_144, 0], one[262_144:, 0]).mean() > 0.1
+
+
+def test_learned_vectors_lie_in_clusters_and_gaussian_ones_do_not(tmp_path: Path) -> None:
+    nearest = {}
+    for shape in ("clustered", "gaussian"):
+        items = write_items(tmp_path / f"{shape}.npy", 4_000, shape=shape)
+        unit = items / np.linalg.norm(items, axis=1, keepdims=True)
+        alike = unit[:200] @ unit.T
+        alike[np.arange(200), np.arange(200)] = -1
+        nearest[shape] = alike.max(axis=1).mean()
+    assert nearest["clustered"] > nearest["gaussian"] + 0.15
+    assert users_of(items, 7).shape == (7, 64)

@@ -21,7 +21,11 @@ def promote(release: int, parent: int, reason: str, store: str) -> bool:
     from recsys.kubeflow.events import report
     from recsys.release.lineage import succeed
     from recsys.release.remote import open_store
+    from recsys.release.tracking import on_promote
 
     promoted = not reason and succeed(open_store(store), release, parent)
+    trouble = on_promote(open_store(store)) if promoted else ""
+    if trouble:
+        report(trouble)
     report(f"release {release} is current" if promoted else f"release {release} is kept, not promoted", 1.0)
     return promoted

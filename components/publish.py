@@ -37,10 +37,13 @@ def publish(
 
     from recsys.data.dataset import Dataset as ShopData
     from recsys.data.splits import train_days
+    from recsys.kubeflow.events import report
     from recsys.release.digest import tree_sha256
     from recsys.release.gate_trial import GATE_FILE
     from recsys.release.manifest import DataWindow, Verdict
     from recsys.release.remote import open_store
+    from recsys.release.tracking import on_publish
+    from recsys.settings import get_settings
 
     dataset = ShopData.open(data.path)
     days = train_days(dataset)
@@ -65,4 +68,10 @@ def publish(
     )
     if found["passed"] and releases.current() is None:
         releases.set_current(number)
+    keep = get_settings().releases.keep
+    if keep:
+        releases.prune(keep, protected=(number,))
+    trouble = on_publish(releases)
+    if trouble:
+        report(trouble)
     return number

@@ -162,7 +162,8 @@ class RankingSettings(FitSettings):
     negatives: int = Field(15, ge=1, description="items that each click is ranked against")
     retrieved_share: float = Field(0.8, ge=0, le=1, description="of them, drawn as retrieval would show them")
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
-    validation_rows: int = Field(2_000, ge=0, description="clicks of the last day held out, at most")
+    validation_rows: int = Field(4_000, ge=0, description="clicks of the last day held out, at most")
+    intent: int = Field(16, ge=0, description="width of the network over the newest clicks; 0: none")
 
     @property
     def uniform_share(self) -> float:
@@ -215,7 +216,7 @@ class TrainingSettings(BaseModel):
     seed: int = 42
     mask_user_share: float = Field(0.05, ge=0, le=1)
     mask_device_share: float = Field(0.05, ge=0, le=1)
-    validation_share: float = Field(0.1, ge=0, lt=1, description="of the last day's users, not trained on")
+    validation_share: float = Field(0.2, ge=0, lt=1, description="of the last day's users, not trained on")
     validation_rows: int = Field(4_000, ge=0, description="their clicks, at most")
     retrieval: RetrievalSettings = RetrievalSettings()
     ranking: RankingSettings = RankingSettings()
@@ -291,6 +292,21 @@ class TrialSettings(BaseModel):
     shown: int = Field(10, ge=1, le=100, description="first items of an answer that count as shown")
 
 
+class ReleaseSettings(BaseModel):
+    """The store of releases."""
+
+    keep: int = Field(0, ge=0, description="newest releases left after each publication; 0: all")
+
+
+class MlflowSettings(BaseModel):
+    """MLflow as tracking server and registry beside the store; nothing that serves needs it."""
+
+    uri: str = Field("", description="such as sqlite:////srv/mlflow.db or https://mlflow; empty: not used")
+    experiment: str = "recsys"
+    model: str = Field("recsys", description="name in the registry; its versions are the releases")
+    timeout_s: int = Field(10, ge=1, description="time limit of one call")
+
+
 class Settings(BaseSettings):
     """All settings; `RECSYS_SERVING__RANKED=200` sets `serving.ranked`."""
 
@@ -312,6 +328,8 @@ class Settings(BaseSettings):
     evaluation: EvaluationSettings = EvaluationSettings()
     encoders: EncoderSettings = EncoderSettings()
     gate: GateSettings = GateSettings()
+    releases: ReleaseSettings = ReleaseSettings()
+    mlflow: MlflowSettings = MlflowSettings()
     promotion: PromotionSettings = PromotionSettings()
     trial: TrialSettings = TrialSettings()
 

@@ -10,6 +10,7 @@ import typer
 
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results
+from recsys.cli.release_store import note_in_mlflow
 from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
@@ -49,6 +50,8 @@ def add(
     if promote and done.release != current:
         with steps.step(f"Promote release {done.release}") as note:
             promote_here(settings, done.release, lambda name, event: note(f"{name}: {event}", None))
+    if done.release != current:
+        note_in_mlflow()
     if json:
         print_json(asdict(done))
     elif done.release == done.parent:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys.cli import evaluate
+from recsys.cli import evaluate, release_store
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
@@ -15,6 +15,8 @@ from recsys.errors import BadUse
 from recsys.settings import get_settings
 
 app = typer.Typer(help="List, show and choose releases.", no_args_is_help=True)
+for command in (release_store.verify, release_store.report, release_store.prune, release_store.track):
+    app.command()(command)
 
 Number = Annotated[int, typer.Argument(min=1, help="Release number.", show_default=False)]
 Replicas = Annotated[
@@ -83,12 +85,10 @@ def promote(release: Number, replica: Replicas = None, json: Json = False) -> No
 def rollback(replica: Replicas = None, json: Json = False) -> None:
     """Serve the release that the current one was made from, or else the one before it."""
     from recsys.local.services import require_release
+    from recsys.release.retention import rollback_target
 
-    store = _store()
     current = require_release(get_settings())
-    passed = [one.release for one in store.list() if one.release < current and one.gate.passed]
-    parent = store.show(current).parent
-    target = parent if parent in passed else max(passed, default=None)
+    target = rollback_target(_store().list(), current)
     if target is None:
         raise BadUse(f"release {current}", "is the first that passed its gate", "Nothing lies before it")
     _promote(target, replica, json=json, fill=False)
@@ -125,6 +125,7 @@ def _promote(release: int, replica: list[str] | None, *, json: bool, fill: bool 
     steps = Steps()
     with steps.step(f"Release {release}") as note:
         done = promote_here(get_settings(), release, lambda name, event: note(f"{name}: {event}"), fill=fill)
+    release_store.note_in_mlflow()
     if json:
         print_json({"release": release, **(asdict(done) if done else {"replicas": []})})
     elif done is None:

@@ -9,7 +9,8 @@ from recsys.encoders.encoder import weights_digest
 from recsys.settings import Settings
 
 _ELSEWHERE = {
-    "profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway", "promotion", "trial"
+    "profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway", "promotion", "trial",
+    "releases", "mlflow",
 }  # fmt: skip
 """Sections of where things are and of what runs beside the models; no artefact depends on them."""
 

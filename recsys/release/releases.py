@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from recsys.release.manifest import (
     library_versions,
     now,
 )
+from recsys.release.retention import staying
 
 
 class Releases(ABC):
@@ -131,10 +132,14 @@ class Releases(ABC):
             )
             return self._same_as(manifest) or self._place(manifest)
 
-    def prune(self, keep: int = 5) -> tuple[int, ...]:
+    def prune(self, keep: int = 5, protected: Iterable[int] = ()) -> tuple[int, ...]:
         """Removes the oldest releases beyond `keep`, and the files that only they held.
 
-        The newest release, the current one and the current one's parent always stay.
+        What `recsys.release.retention.staying` names always stays.
+
+        Args:
+            keep: How many of the newest stay.
+            protected: Others that stay, such as those that a replica has loaded.
 
         Returns:
             The numbers removed, ascending.
@@ -145,10 +150,8 @@ class Releases(ABC):
         if keep < 1:
             raise BadUse("--keep", f"{keep} is below 1", "Keep at least one release")
         with self._exclusive():
-            numbers = self.numbers()
-            current = self.current()
-            stay = {*numbers[-keep:], current, self.show(current).parent if current else None}
-            removed = tuple(n for n in numbers if n not in stay)
+            stay = staying(self.list(), self.current(), keep, protected)
+            removed = tuple(n for n in self.numbers() if n not in stay)
             for number in removed:
                 self._remove(number)
             named = {entry.sha256 for n in self.numbers() for entry in self.show(n).files.values()}

@@ -122,3 +122,52 @@ def test_nothing_lies_before_the_first(run, store: ReleaseStore) -> None:
     outcome = run("release", "rollback")
     assert outcome.code == 2
     assert outcome.err == "recsys: release 1: is the first that passed its gate. Nothing lies before it\n"
+
+
+def test_prune_keeps_what_may_be_served(run, store: ReleaseStore) -> None:
+    for content in "abcde":
+        publish(store, content)
+    store.set_current(2)
+    assert run("release", "prune", "--keep", "1").out == "Removed: 3, 4.\n"
+    assert json.loads(run("release", "prune", "--keep", "1", "--json").out) == {"removed": []}
+    assert store.numbers() == (1, 2, 5)
+    assert run("release", "prune", "--keep", "0").code == 2
+
+
+def test_verify_names_what_is_damaged(run, store: ReleaseStore) -> None:
+    publish(store, "a")
+    publish(store, "b")
+    assert run("release", "verify").out == "Whole: 1, 2.\n"
+    damaged = store.path(1) / "model"
+    damaged.unlink()
+    assert json.loads(run("release", "verify", "2", "--json").out) == {"verified": [2]}
+    broken = run("release", "verify")
+    assert broken.code == 1
+    assert "missing from the release" in broken.err
+
+
+def test_report_is_written_from_the_manifest(run, store: ReleaseStore, tmp_path: Path) -> None:
+    publish(store, "a")
+    assert "without a report" in run("release", "report", "1").err
+    nothing = {"rows": 0, "latency": {}, "parity": {}, "hits": {}, "calibration": {}, "segments": []}
+    found = {"passed": False, "reason": "ranker.auc is missing", "checks": [], **nothing}
+    staging = store.root.parent / "staging"
+    (staging / "model").write_text("b")
+    verdict = Verdict(passed=False, reason="ranker.auc is missing", report=found)
+    store.publish(staging, data=DataWindow(fingerprint="b", days=()), metrics={}, gate=verdict)
+    assert json.loads(run("release", "report", "2", "--json").out) == found
+    page = tmp_path / "page.html"
+    assert run("release", "report", "2", "--out", page).out.strip() == str(page)
+    assert "ranker.auc is missing" in page.read_text()
+
+
+def test_mlflow_that_cannot_be_reached_stops_no_promotion(
+    run, store: ReleaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, "a")
+    monkeypatch.setenv("RECSYS_MLFLOW__URI", "sqlite:////dev/null/mlflow.db")
+    done = run("release", "promote", "1")
+    assert done.code == 0
+    assert "Not noted: " in done.err
+    assert store.current() == 1
+    assert run("release", "track").code == 1

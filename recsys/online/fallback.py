@@ -118,7 +118,7 @@ class Fallback:
         self._client = client
         self._catalogues = catalogues
         self._shelf = shelf
-        self._breaker = breaker or Breaker()
+        self._breaker = breaker or Breaker(cooldown_s=0.2, longest_s=1.0, probe=client.ping)
         self._seen = SeenFilter(client, settings.seen)
         self._users = UserFeatureReader(client)
 

@@ -25,11 +25,15 @@ class Breaker:
     the wait for the next one, up to `longest_s`.
     (M. Nygard, Release It!, 2007, "Circuit Breaker".)
 
+    With a `probe` of its own no call is ever a probe: a thread tries until the service answers. So nobody
+    waits for a service that is known to be away, nor, where calls are made one after another, behind others.
+
     Args:
         failures: Failed calls in a row that open it.
         cooldown_s: Seconds it stays open before the first probe.
         longest_s: Most seconds between probes.
         clock: Monotonic seconds.
+        probe: Asks the service for a sign of life, within a time limit, and raises without one.
     """
 
     def __init__(
@@ -38,11 +42,14 @@ class Breaker:
         cooldown_s: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
         longest_s: float = 4.0,
+        probe: Callable[[], object] | None = None,
     ) -> None:
         self._limit = failures
         self._cooldown_s = cooldown_s
         self._longest_s = max(longest_s, cooldown_s)
         self._clock = clock
+        self._probe = probe
+        self._probing = False
         self._lock = threading.Lock()
         self._failed = 0
         self._wait_s = cooldown_s
@@ -94,7 +101,7 @@ class Breaker:
             if not self.is_open:
                 return
             now = self._clock()
-            if now < self._retry_at:
+            if now < self._retry_at or self._probe is not None:
                 raise Unavailable("circuit breaker", "open after failed calls", "It tries again by itself")
             # This call is the probe; others keep failing fast until it is back.
             self._wait_s = min(self._longest_s, 2 * self._wait_s)
@@ -107,6 +114,24 @@ class Breaker:
                 self._retry_at = self._clock() + self._wait_s
             if self._failed == self._limit:
                 _log.warning("%s; not asked again for %g s", error, self._cooldown_s)
+            if self.is_open and self._probe is not None and not self._probing:
+                self._probing = True
+                threading.Thread(target=self._watch, args=(self._probe,), name="probe", daemon=True).start()
+
+    def _watch(self, probe: Callable[[], object]) -> None:
+        """Try until the service answers."""
+        wait_s = self._cooldown_s
+        while True:
+            time.sleep(wait_s)
+            try:
+                probe()
+            except Exception:  # noqa: BLE001 - whatever it is, the service does not answer yet
+                wait_s = min(self._longest_s, 2 * wait_s)
+            else:
+                break
+        with self._lock:
+            self._probing = False
+        self._close()
 
     def _close(self) -> None:
         with self._lock:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import redis
 
 from recsys.online.popularity import Popularity
+from recsys.serving.breaker import Breaker
 from recsys.settings import PopularitySettings, RecentsSettings, SeenSettings, Settings
 from recsys.valkey import connect
 
@@ -36,6 +38,14 @@ class Store:
     def of(cls, client: redis.Redis, settings: Settings) -> Store:
         """The store behind a client that is there already."""
         return cls(client, settings.seen, settings.recents, settings.popularity)
+
+    @cached_property
+    def breaker(self) -> Breaker:
+        """What guards it in stages, which run one batch after another.
+
+        One failed call opens it: each further one would make all that wait behind it wait for as long.
+        """
+        return Breaker(failures=1, cooldown_s=0.2, longest_s=1.0, probe=self.client.ping)
 
     def popularity(self) -> Popularity:
         """What is popular today."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 
 import pytest
 
@@ -149,3 +151,41 @@ def test_calls_of_asyncio_are_guarded_too(service: Service, clock: Clock) -> Non
     clock.now = 1.0
     assert asyncio.run(breaker.call_async(ask, 1)) == 2
     assert not breaker.is_open
+
+
+def test_with_a_probe_of_its_own_no_call_waits_for_the_service(service: Service) -> None:
+    probed = threading.Event()
+    tried: list[int] = []
+
+    def probe() -> None:
+        tried.append(service.calls)
+        if len(tried) < 3:
+            raise ConnectionError("still away")
+        probed.wait(10)
+
+    breaker = Breaker(failures=1, cooldown_s=0.01, probe=probe)
+    service.down = True
+    fail(breaker, service)
+    service.down = False
+    deadline = time.monotonic() + 10
+    while len(tried) < 3 and time.monotonic() < deadline:
+        fail(breaker, service)
+    assert service.calls == 1
+    probed.set()
+    while breaker.is_open and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert breaker.call(service.ask, 1) == 2
+    assert tried == [1, 1, 1]
+
+
+def test_it_is_probed_again_after_the_next_failure(service: Service) -> None:
+    times = threading.Semaphore(0)
+    breaker = Breaker(failures=1, cooldown_s=0.01, probe=times.release)
+    for _ in range(2):
+        service.down = True
+        fail(breaker, service)
+        assert times.acquire(timeout=10)
+        deadline = time.monotonic() + 10
+        while breaker.is_open and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not breaker.is_open

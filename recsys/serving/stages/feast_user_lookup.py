@@ -116,5 +116,8 @@ def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) ->
         mean_age = float(json.loads(path.read_text(encoding="utf-8"))["mean_age"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadData(str(path), f"has no mean_age ({error})", "Build the release again") from error
-    reader = None if store is None else UserStateReader(store.client, store.recents)
-    return FeastUserLookup(mean_age, Catalogue.load(artefacts), reader)
+    catalogue = Catalogue.load(artefacts)
+    if store is None:
+        return FeastUserLookup(mean_age, catalogue, None)
+    reader = UserStateReader(store.client, store.recents)
+    return FeastUserLookup(mean_age, catalogue, reader, store.breaker)

@@ -161,5 +161,6 @@ def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) ->
         None if store is None else SeenFilter(store.client, store.seen),
         ranked=int(parameters["ranked"]),
         returned=int(parameters["returned"]),
+        breaker=None if store is None else store.breaker,
         rules=rules,
     )

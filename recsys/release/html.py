@@ -12,7 +12,9 @@ _STYLE: Final = (
     "h1{margin-bottom:.2em}h2{margin:1.8em 0 .4em;font-size:1.1em}"
     "table{border-collapse:collapse;width:100%}td,th{padding:3px 8px;text-align:right;"
     "border-bottom:1px solid #e3e3e3;font-variant-numeric:tabular-nums}"
-    "td:first-child,th:first-child{text-align:left}tr.own td{font-weight:600}"
+    "td:first-child,th:first-child{text-align:left}tr.own td{font-weight:600}tr.fail td{color:#8c1d18}"
+    ".said{padding:.6em 1em;border-radius:6px;font-weight:600;overflow-wrap:anywhere}"
+    ".pass{background:#e8f3ec;color:#1e5c37}.fail{background:#fbe9e7;color:#8c1d18}tr.pass,tr.fail{background:none}"
     ".plots{display:flex;flex-wrap:wrap;gap:1.5em}svg{font:11px system-ui,sans-serif}"
     ".note{color:#666}small{color:#777;white-space:nowrap}"
 )
@@ -47,17 +49,19 @@ def plots(*found: str) -> str:
     return f"<div class='plots'>{''.join(found)}</div>" if any(found) else ""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], own: int = 0) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], own: int = 0, kinds: Sequence[str] = ()) -> str:
     """A table.
 
     Args:
         head: Names of the columns, as text.
         rows: Cells, as HTML.
         own: So many of the first rows stand out.
+        kinds: Class of each row, such as pass or fail; none where it is left out.
     """
     lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"]
+    named = ["own"] * own if own else kinds
     for number, cells in enumerate(rows):
-        kind = " class=own" if number < own else ""
+        kind = f" class={named[number]}" if number < len(named) and named[number] else ""
         lines.append(f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(lines)}</table>" if len(lines) > 1 else ""
 

@@ -1,6 +1,6 @@
 """Traces by OpenTelemetry where `OTEL_EXPORTER_OTLP_ENDPOINT` says where they go; else nothing is imported.
 
-The standard variables hold: OTEL_EXPORTER_OTLP_ENDPOINT or …_TRACES_ENDPOINT, …_HEADERS, …_TIMEOUT (ms),
+The standard variables hold: OTEL_EXPORTER_OTLP_ENDPOINT or …_TRACES_ENDPOINT, …_HEADERS, …_TIMEOUT (s),
 OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG.
 """
 

@@ -134,9 +134,9 @@ def test_a_collector_that_refuses_or_is_gone_harms_nobody(
     tracer = tracing.open_tracer("shop")
     with tracer.span("outer"):
         pass
-    tracer.close()
+    tracer.close()  # before the exporter has given up
     assert collector.spans == []
-    assert "1 spans are lost: status 503" in caplog.text
+    assert "Service Unavailable" in caplog.text
 
 
 @pytest.mark.parametrize(("share", "rate"), [("0.25", "rate=4"), ("1", "rate=1"), ("0", None)])

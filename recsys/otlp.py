@@ -67,7 +67,7 @@ class OtlpTracer:
     def close(self) -> None:
         """Send what is left and stop.
 
-        The exporter goes on trying for about a minute when the collector is busy; no process's end waits for it.
+        The exporter goes on trying for about a minute when the collector is busy; nobody's end waits for it.
         """
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()

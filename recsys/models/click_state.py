@@ -19,15 +19,18 @@ class ClickState:
     Attributes:
         vectors: float32 [n, 64] by item index.
         clicks: Item indexes by user code, int32 [users, length], newest first; n where there is none.
+        moments: When they were, unix seconds, int64 [users, length]; None where nothing reads it.
     """
 
     vectors: np.ndarray
     clicks: np.ndarray
+    moments: np.ndarray | None = None
 
     @classmethod
     def of(cls, history: ClickHistory) -> ClickState:
         """The state of a trained history."""
-        return cls(history.vectors(), history.clicks.numpy())
+        moments = None if history.moments is None else history.moments.numpy()
+        return cls(history.vectors(), history.clicks.numpy(), moments)
 
     @classmethod
     def load(cls, release_dir: Path) -> ClickState | None:
@@ -36,13 +39,14 @@ class ClickState:
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as kept:
-            return cls(kept["vectors"], kept["clicks"])
+            return cls(kept["vectors"], kept["clicks"], kept["moments"] if "moments" in kept else None)
 
     def save(self, release_dir: Path) -> None:
         """Writes `schema.CLICK_HISTORY_FILE`; equal states give equal bytes."""
         path = release_dir / schema.CLICK_HISTORY_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, vectors=self.vectors, clicks=self.clicks)
+        moments = {} if self.moments is None else {"moments": self.moments}
+        np.savez_compressed(path, vectors=self.vectors, clicks=self.clicks, **moments)
 
     def extended(self, newer: tf.Tensor) -> np.ndarray:
         """The clicks with newer ones before them, the oldest falling out: int32 [users, length].
@@ -50,8 +54,20 @@ class ClickState:
         Args:
             newer: Of `recsys.models.history.newest_clicks`, for the same users.
         """
-        nothing, length = len(self.vectors), self.clicks.shape[1]
-        both = np.concatenate([newer.numpy(), self.clicks], axis=1)
-        order = np.argsort(both == nothing, axis=1, kind="stable")  # clicks before gaps, else as they are
-        found: np.ndarray = np.take_along_axis(both, order, axis=1)[:, :length]
+        return self._extended(self.clicks, newer, newer)
+
+    def extended_moments(self, newer: tf.Tensor, moments: tf.Tensor) -> np.ndarray:
+        """When the clicks of `extended` were: int64 [users, length].
+
+        Args:
+            newer: As for `extended`.
+            moments: Of `recsys.models.history.newest_moments`, for the same users.
+        """
+        return self._extended(self.moments, newer, moments)
+
+    def _extended(self, old: np.ndarray | None, newer: tf.Tensor, values: tf.Tensor) -> np.ndarray:
+        there = np.concatenate([newer.numpy(), self.clicks], axis=1) != len(self.vectors)
+        order = np.argsort(~there, axis=1, kind="stable")  # clicks before gaps, else as they are
+        both = np.concatenate([values.numpy(), old], axis=1)
+        found: np.ndarray = np.take_along_axis(both, order, axis=1)[:, : self.clicks.shape[1]]
         return found

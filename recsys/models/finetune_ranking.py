@@ -12,6 +12,7 @@ from recsys.models import dlrm
 from recsys.models.dlrm import Ranker
 from recsys.models.examples import Examples, hold_out, newest
 from recsys.models.finetune_parent import Parent, restore
+from recsys.models.finetune_session import with_known_clicks
 from recsys.models.fit import Progress
 from recsys.models.ranking import RankingTrainer, tensors, tile
 from recsys.models.towers import Towers
@@ -43,6 +44,7 @@ def tune(
     ranking = parent.training.ranking.model_copy(update=settings.ranking.model_dump())
     recipe = parent.training.model_copy(update={"ranking": ranking})
     examples = newest(Examples.build(rows, parent.catalogue, parent.workflows), ranking.newest_rows)
+    examples = with_known_clicks(parent, examples)
     kept, held = hold_out(examples, recipe.validation_share, ranking.validation_rows, recipe.seed)
     retrieval = Towers.load(towers, parent.catalogue)
     model = dlrm.build(parent.workflows, ranking, recipe.seed)

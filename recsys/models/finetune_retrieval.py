@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import merlin.models.tf as mm
 import numpy as np
@@ -22,13 +22,13 @@ from recsys.models import blocks, export, two_tower
 from recsys.models.click_state import ClickState
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.finetune_parent import Parent, restore
+from recsys.models.finetune_session import INDEX, ItemVectors, SessionParts, with_known_clicks
 from recsys.models.fit import History, Progress
-from recsys.models.history import ClickHistory, newest_clicks
+from recsys.models.history import ClickHistory, newest_clicks, newest_moments
 from recsys.models.retrieval import RetrievalTrainer, embed
+from recsys.models.session_query import SessionQuery
 from recsys.models.towers import SAVEDMODELS
 from recsys.settings import FinetuneSettings, TrainingSettings
-
-_INDEX: Final = "item_index"
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,9 @@ class TunedQuery:
         history: How each epoch went.
     """
 
-    query: mm.Encoder
+    query: mm.Encoder | SessionQuery
     state: ClickState | None
     history: History = field(default_factory=list)
-
-
-class ItemVectors:
-    """Stands in for an item encoder: looks vectors up by the item's index.
-
-    Args:
-        vectors: float32 [n, 64].
-        trainable: Whether training changes them.
-    """
-
-    def __init__(self, vectors: np.ndarray, trainable: bool) -> None:
-        self.table = tf.Variable(vectors, trainable=trainable, name="item_vectors")
-        self.trainable_variables = [self.table] if trainable else []
-        self.schema = _Names([_INDEX])
-
-    def __call__(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """float32 [rows, 64] of item indexes [rows, 1]."""
-        del training  # there is nothing that training does differently
-        return tf.gather(self.table, inputs[_INDEX][:, 0])
-
-
-@dataclass(frozen=True)
-class _Names:
-    column_names: list[str]
 
 
 @dataclass(frozen=True)
@@ -99,11 +75,12 @@ def tune(
     recipe = _recipe(parent.training, settings)
     clicked = rows[rows["click"] == 1]
     examples = Examples.build(clicked, parent.catalogue, parent.workflows)
+    examples = with_known_clicks(parent, examples)
     kept, held = hold_out(examples, recipe.validation_share, recipe.validation_rows, recipe.seed)
-    query = _restored(parent, examples, recipe)
+    query, session = _restored(parent, examples, recipe)
     items = parent.item_embeddings()
     new = examples.take(~clicked["replayed"].to_numpy())
-    histories = _Histories.of(parent, new, held)
+    histories = _Histories.of(parent, new, held, session)
     if histories is not None:
         histories.take_out(query)
     trainer = RetrievalTrainer(
@@ -116,7 +93,8 @@ def tune(
     history = trainer.run(held, progress)
     if histories is None:
         return TunedQuery(query, None, history)
-    return TunedQuery(query, histories.complete(query), history)
+    state = histories.complete(query)
+    return TunedQuery(histories.whole.tower(query), state, history)
 
 
 def export_tuned(tuned: TunedQuery, parent: Parent, out_dir: Path) -> None:
@@ -150,19 +128,27 @@ class _Histories:
     whole: ClickHistory
 
     @classmethod
-    def of(cls, parent: Parent, new: Examples, held: Examples) -> _Histories | None:
+    def of(
+        cls, parent: Parent, new: Examples, held: Examples, session: SessionParts | None
+    ) -> _Histories | None:
         state = ClickState.load(parent.path)
         if state is None:
             return None
         users, length = state.clicks.shape
         nothing = len(parent.catalogue)
         vectors, catalogue = ItemVectors(state.vectors, trainable=True), _by_index(parent.catalogue)
-        seen = new.take(~_is_among(new, held))
-        extended = [
-            tf.constant(state.extended(newest_clicks(some, users, length, nothing))) for some in (seen, new)
-        ]
-        made = [ClickHistory(vectors, catalogue, one) for one in (tf.constant(state.clicks), *extended)]
-        return cls(*made)
+        states = [state]
+        for some in (new.take(~_is_among(new, held)), new):
+            newer = newest_clicks(some, users, length, nothing)
+            clicks = state.extended(newer)
+            if session is None:
+                states.append(ClickState(state.vectors, clicks))
+            else:
+                moments = state.extended_moments(newer, newest_moments(some, users, length))
+                states.append(ClickState(state.vectors, clicks, moments))
+        if session is None:
+            return cls(*(ClickHistory(vectors, catalogue, tf.constant(one.clicks)) for one in states))
+        return cls(*(session.history(vectors, catalogue, one) for one in states))
 
     def take_out(self, query: mm.Encoder) -> None:
         """Takes what the old clicks say out of the user embeddings; the trainer adds what it trained with."""
@@ -180,16 +166,23 @@ def _recipe(training: TrainingSettings, settings: FinetuneSettings) -> TrainingS
     return training.model_copy(update={"retrieval": retrieval})
 
 
-def _restored(parent: Parent, examples: Examples, recipe: TrainingSettings) -> mm.Encoder:
+def _restored(
+    parent: Parent, examples: Examples, recipe: TrainingSettings
+) -> tuple[mm.Encoder, SessionParts | None]:
     query = two_tower.build(parent.workflows, recipe.retrieval, recipe.seed).query_encoder
     embed(query, examples.take(np.arange(1)).inputs)  # builds its variables
-    restore(query.variables, parent.weights("query_tower"), "query tower")
-    return query
+    saved = parent.weights("query_tower")
+    if recipe.retrieval.query_tower != "session":
+        restore(query.variables, saved, "query tower")
+        return query, None
+    base = len(query.variables)
+    restore(query.variables, saved[:base], "query tower")
+    return query, SessionParts.restored(saved[base:], recipe)
 
 
 def _by_index(catalogue: Catalogue) -> Catalogue:
     """The catalogue with the item's index as its only input."""
-    return Catalogue(catalogue.item_ids, {_INDEX: np.arange(len(catalogue), dtype=np.int64)[:, None]})
+    return Catalogue(catalogue.item_ids, {INDEX: np.arange(len(catalogue), dtype=np.int64)[:, None]})
 
 
 def _is_among(rows: Examples, others: Examples) -> np.ndarray:

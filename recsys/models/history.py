@@ -31,7 +31,10 @@ class ClickHistory:
     Attributes:
         encoder: As given.
         clicks: As given.
+        moments: When each of them was, unix seconds, where that is known.
     """
+
+    moments: tf.Tensor | None = None
 
     def __init__(self, encoder: mm.Encoder, catalogue: Catalogue, clicks: tf.Tensor) -> None:
         self.encoder = encoder

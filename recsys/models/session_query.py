@@ -65,7 +65,7 @@ class SessionHistory(ClickHistory):
         super().__init__(
             encoder, catalogue, tf.pad(clicks, [[0, 0], [0, missing]], constant_values=len(catalogue))
         )
-        self._moments = tf.pad(moments, [[0, 0], [0, missing]])
+        self.moments: tf.Tensor = tf.pad(moments, [[0, 0], [0, missing]])
         self.tokens, self.session = tokens, session
         self._forget = forget
 
@@ -109,14 +109,14 @@ class SessionHistory(ClickHistory):
     def tower(self, query: mm.Encoder) -> SessionQuery:
         """The tower that is served, from one whose user embedding is complete."""
         counted = tf.reduce_sum(tf.cast(self.clicks < self._nothing, tf.int64), axis=1)
-        newest = tf.reduce_max(self._moments, axis=1)
+        newest = tf.reduce_max(self.moments, axis=1)
         everything = tf.range(self._nothing, dtype=tf.int32)[:, None]
         tokens = self.look_up(self.tokens, everything)[:, 0]
         return SessionQuery(query, self.session, tf.stack([counted, newest], axis=1), self.vectors(), tokens)
 
     def _others(self, user: tf.Tensor, own: tf.Tensor, now: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The users' clicks, int32 [B, length], and which of them do not tell the row."""
-        clicks, moments = tf.gather(self.clicks, user), tf.gather(self._moments, user)
+        clicks, moments = tf.gather(self.clicks, user), tf.gather(self.moments, user)
         telling = (moments >= now) & (moments < now + _SESSION_S) | first_match(clicks, own) & (
             moments == now
         )

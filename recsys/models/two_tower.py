@@ -149,9 +149,6 @@ def _click_history(
         return ClickHistory(encoder, catalogue, counted)
     recipe, seed = settings.retrieval, settings.seed + 300
     tokens = mm.Encoder(_features(items, seed), blocks.network((), recipe.session_width))
-    session = SessionEncoder(
-        recipe.session_width, recipe.session_heads, recipe.session_layers, recipe.dropout, seed
-    )
     moments = newest_moments(clicks, users, length)
     return SessionHistory(
         encoder,
@@ -159,8 +156,15 @@ def _click_history(
         counted,
         moments=moments,
         tokens=tokens,
-        session=session,
+        session=session_encoder(recipe, seed),
         forget=recipe.session_forget,
+    )
+
+
+def session_encoder(recipe: RetrievalSettings, seed: int) -> SessionEncoder:
+    """Builds the untrained encoder of the newest clicks."""
+    return SessionEncoder(
+        recipe.session_width, recipe.session_heads, recipe.session_layers, recipe.dropout, seed
     )
 
 

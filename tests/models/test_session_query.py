@@ -158,7 +158,7 @@ def test_neither_the_row_nor_what_follows_it_is_seen(shop, rows, examples, parts
         history.encoder,
         shop.catalogue,
         moved.clicks,
-        moments=moved._moments,
+        moments=moved.moments,
         tokens=history.tokens,
         session=history.session,
         forget=0.0,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys.cli import evaluate, release_store
+from recsys.cli import evaluate, release_store, release_trial
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
@@ -17,6 +17,8 @@ from recsys.settings import get_settings
 app = typer.Typer(help="List, show and choose releases.", no_args_is_help=True)
 for command in (release_store.verify, release_store.report, release_store.prune, release_store.track):
     app.command()(command)
+for tried in (release_trial.shadow, release_trial.compare, release_trial.withdraw):
+    app.command()(tried)
 
 Number = Annotated[int, typer.Argument(min=1, help="Release number.", show_default=False)]
 Replicas = Annotated[
@@ -76,9 +78,19 @@ def show(release: Number, json: Json = False) -> None:
 
 
 @app.command()
-def promote(release: Number, replica: Replicas = None, json: Json = False) -> None:
-    """Serve a release from now on: on every replica, or on none."""
-    _promote(release, replica, json=json)
+def promote(
+    release: Number,
+    replica: Replicas = None,
+    shadow: Annotated[str, typer.Option(help="Only copy this share of requests to it, such as 10%.")] = "",
+    canary: Annotated[str, typer.Option(help="Only answer this share of users from it, such as 5%.")] = "",
+    json: Json = False,
+) -> None:
+    """Serve a release from now on: on every replica, or on none. With --shadow or --canary only try it."""
+    if shadow or canary:
+        shares = (release_trial.parse_share(share or "0") for share in (shadow, canary))
+        release_trial.challenge(release, *shares, json=json)
+    else:
+        _promote(release, replica, json=json)
 
 
 @app.command()

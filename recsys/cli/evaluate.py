@@ -230,6 +230,45 @@ def ablation(
     )
 
 
+@app.command()
+def policy(
+    log: Annotated[
+        Path, typer.Argument(help="Parquet: user_id, item_id, timestamp, device_type, propensity, reward.")
+    ],
+    data: Data = None,
+    release: Annotated[
+        int | None, typer.Option(help="Number of a release; left out: the current one.", show_default=False)
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="Of the softmax that the release draws from; 0: its best item.")
+    ] = 0.0,
+    json: Json = False,
+) -> None:
+    """Estimate what a release would have earned in the first place, from a log with propensities."""
+    from recsys.data.dataset import Dataset
+    from recsys.local.services import require_release
+    from recsys.local.shop_data import imported
+    from recsys.models.policy import estimate, read_log
+
+    settings = get_settings()
+    rows = read_log(log)
+    release_dir = settings.home / "releases" / str(release or require_release(settings))
+    with Steps().step("Policy") as note:
+        dataset = Dataset.open(data or imported(settings.home))
+        found = estimate(release_dir, dataset, rows, settings, temperature, note)
+    if json:
+        print_json(found)
+        return
+    lines = [
+        (one["estimator"], f"{one['value']:.4f}", _ends(one["interval"]), f"{one['effective_rows']:,.0f}")
+        for one in found["estimates"]
+    ]
+    heads = (found["estimates"][0]["policy"], "value", "95 % interval", "effective rows")
+    results.print(
+        table(f"{found['rows']:,} decisions that earned {found['logged']:.4f}", heads, lines, heads[1:])
+    )
+
+
 def _bench(data: Path | None, baselines: str) -> Any:
     from recsys.local.shop_data import imported
     from recsys.tune.runs import Bench

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import evaluation_sample, valid_days
+from recsys.errors import BadData
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models.served import all_ranked
@@ -73,14 +75,37 @@ def draw(
         count: Rows, at most.
         progress: Told what is being done, and which share of it is.
     """
-    sample = evaluation_sample(dataset, count, _SEED)
     history = dataset.interactions(day for day in dataset.days if day <= valid_days(dataset)[-1])
-    rows = feature_rows(dataset, sample, history)
+    rows = feature_rows(dataset, evaluation_sample(dataset, count, _SEED), history)
+    return ranked(release_dir, rows, history, settings, progress)
+
+
+def ranked(
+    release_dir: Path,
+    rows: pd.DataFrame,
+    history: pd.DataFrame,
+    settings: Settings,
+    progress: Callable[[str, float | None], None] = lambda *_: None,
+) -> Pools:
+    """Runs the chain on rows and keeps the 100 best of each.
+
+    Args:
+        release_dir: A release's artefacts.
+        rows: Columns of `schema.USER_RAW`, `schema.CONTEXT_RAW` and item_id.
+        history: Interactions that users' newest clicks are taken from.
+        settings: Widths of serving.
+        progress: Told what is being done, and which share of it is.
+
+    Raises:
+        BadData: A row's item is not the release's.
+    """
     ids = np.load(release_dir / schema.ITEM_IDS_FILE)
     with np.load(release_dir / schema.ITEM_FEATURES_FILE) as values:
         categories = values["category_l1"]
-    order = np.argsort(ids)
-    item = order[np.searchsorted(ids, rows["item_id"].to_numpy(), sorter=order)]
+    item = pd.Index(ids).get_indexer(rows["item_id"]).astype(np.int64)
+    if (item < 0).any():
+        unknown = rows["item_id"].to_numpy()[item < 0][0]
+        raise BadData(f"item {unknown}", f"{release_dir} does not hold it", "Use the data it was trained on")
     log = ClickLog.build(history, ids, settings.recents.kept_s)
     chain = Chain(release_dir, all_ranked(settings))
 

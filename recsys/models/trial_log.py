@@ -36,24 +36,42 @@ def estimates(pools: Pools) -> list[dict[str, Any]]:
     rows = np.arange(len(logging))
     clicked = pools.items == pools.item[:, None]
     model = softmax(logits(pools.scores))
-    found = []
+    found: list[dict[str, Any]] = []
     for name, target in _targets(pools, logging):
         log = Log(clicked[rows, action].astype(np.float64), logging[rows, action], target[rows, action])
         truth = float((target * clicked).sum(axis=1).mean())
-        robust = doubly_robust(log, model[rows, action], (target * model).sum(axis=1))
-        named: dict[str, Estimate] = {"IPS": ips(log), "SNIPS": snips(log), "DR": robust}
-        found += [
-            {
-                "policy": name,
-                "estimator": estimator,
-                "value": one.value,
-                "interval": list(one.interval),
-                "truth": truth,
-                "effective_rows": one.effective_rows,
-            }
-            for estimator, one in named.items()
-        ]
+        expected = (target * model).sum(axis=1)
+        found += [{**one, "truth": truth} for one in told(name, log, model[rows, action], expected)]
     return found
+
+
+def told(policy: str, log: Log, taken: np.ndarray, expected: np.ndarray) -> list[dict[str, Any]]:
+    """What each estimator says of a policy.
+
+    Args:
+        policy: Its name.
+        log: Decisions of another one.
+        taken: A model's reward of each action that was taken; see `doubly_robust`.
+        expected: Its mean over the policy's actions.
+
+    Returns:
+        [{"policy", "estimator", "value", "interval", "effective_rows"}].
+    """
+    named: dict[str, Estimate] = {
+        "IPS": ips(log),
+        "SNIPS": snips(log),
+        "DR": doubly_robust(log, taken, expected),
+    }
+    return [
+        {
+            "policy": policy,
+            "estimator": estimator,
+            "value": one.value,
+            "interval": list(one.interval),
+            "effective_rows": one.effective_rows,
+        }
+        for estimator, one in named.items()
+    ]
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

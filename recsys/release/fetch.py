@@ -21,11 +21,11 @@ from pydantic import ValidationError
 
 from recsys.errors import BadData, BadUse, RecsysError, Unavailable
 from recsys.release.manifest import Manifest
+from recsys.release.s3 import s3_files
 from recsys.release.store import ReleaseStore
 from recsys.schema import MANIFEST_FILE
 
 _BLOCK: Final = 1 << 20
-_TIMEOUT_S: Final = 10
 _FIX: Final = "Publish the release again"
 
 
@@ -86,9 +86,7 @@ def options_parser(program: str, description: str) -> argparse.ArgumentParser:
 def _open(source: str) -> tuple[fs.FileSystem, str]:
     """The source's file system and the root of the store on it."""
     if source.startswith("s3://"):
-        # Credentials come from the pod's role; the region from AWS_REGION.
-        files = fs.S3FileSystem(connect_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
-        return files, source.removeprefix("s3://").strip("/")
+        return s3_files(), source.removeprefix("s3://").strip("/")
     if "://" in source:
         raise BadUse(f"source {source}", "neither a folder nor s3://", "Give one of these")
     return fs.LocalFileSystem(), str(Path(source).resolve())

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import pyarrow.fs
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pydantic import ValidationError
 
@@ -26,12 +25,12 @@ from recsys.errors import BadData, BadUse, RecsysError, Unavailable
 from recsys.release.digest import file_sha256
 from recsys.release.manifest import FileEntry, Manifest
 from recsys.release.releases import Releases
+from recsys.release.s3 import s3_files
 from recsys.release.store import ReleaseStore
 from recsys.schema import MANIFEST_FILE
 
 _BLOCK = 1 << 20
 _ORPHAN_AGE_S = 24 * 3600
-_TIMEOUT_S = 10
 
 
 def open_store(root: str) -> ReleaseStore | RemoteStore:
@@ -168,8 +167,6 @@ class RemoteStore(Releases):
 def _file_system(url: str) -> tuple[Any, str]:
     """Fsspec's file system for a URL, and the path on it."""
     if url.startswith("s3://"):
-        # Credentials come from the environment or the pod's role, the region from AWS_REGION.
-        client = pyarrow.fs.S3FileSystem(connect_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
-        return ArrowFSWrapper(client), url.removeprefix("s3://")
+        return ArrowFSWrapper(s3_files()), url.removeprefix("s3://")
     found: tuple[Any, str] = fsspec.core.url_to_fs(url)
     return found

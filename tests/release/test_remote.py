@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +128,12 @@ def test_prune_spares_young_objects(
         _publish(store, artefacts, window)
     store.set_current(3)
     before = _objects(store)
-    assert store.prune(keep=1) == (1, 2)
+    assert store.prune(keep=1) == (1,)
     assert _objects(store) == before
     monkeypatch.setattr("recsys.release.remote._ORPHAN_AGE_S", -60)
     store.prune(keep=1)
-    assert _objects(store) == {entry.sha256 for entry in store.show(3).files.values()}
+    assert _objects(store) == {entry.sha256 for one in store.list() for entry in one.files.values()}
+    assert _objects(store) < before
     store.verify(3)
 
 
@@ -139,3 +142,80 @@ def test_fetch_brings_what_was_published(artefacts: Path, window: DataWindow, tm
     store.set_current(_publish(store, artefacts, window))
     assert fetch(str(tmp_path / "remote"), tmp_path / "home") == 1
     ReleaseStore(tmp_path / "home" / "releases").verify(1)
+
+
+_STEPS = ("makedirs", "put_file", "pipe_file", "rm_file")
+
+
+def _run_and_die(store: RemoteStore, action: Callable[[], object], at: int) -> bool:
+    """Runs `action` in a fork that kills itself before its `at`-th change of the store.
+
+    Returns:
+        Whether it was killed; False means that it ended before that.
+    """
+    child = os.fork()
+    if child == 0:
+        left = at
+
+        def dying(original: Callable[..., Any]) -> Callable[..., Any]:
+            def step(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*args, **kwargs)
+
+            return step
+
+        for name in _STEPS:
+            setattr(store._fs, name, dying(getattr(store._fs, name)))
+        try:
+            action()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_publisher_killed_at_any_step_leaves_all_or_nothing(
+    tmp_path: Path, artefacts: Path, window: DataWindow
+) -> None:
+    """Each object is written whole or not at all, as S3 does it; between two of them anything may happen."""
+    step, killed, seen = 0, True, set()
+    while killed:
+        step += 1
+        store = RemoteStore(f"file://{tmp_path}/store{step}")
+        _publish(store, artefacts, window, fingerprint="first")
+        store.set_current(1)
+        (artefacts / "dlrm.onnx").write_bytes(b"second")
+        killed = _run_and_die(
+            store, lambda s=store: _publish(s, artefacts, window, fingerprint="second"), step
+        )
+        seen.add(store.numbers())
+        for number in store.numbers():
+            store.verify(number)
+        assert store.current() == 1
+        assert _publish(store, artefacts, window, fingerprint="second") == 2
+        store.verify(2)
+        (artefacts / "dlrm.onnx").write_bytes(b"ranker" * 100)
+    assert step > 3
+    assert seen == {(1,), (1, 2)}
+
+
+def test_promoter_and_pruner_killed_at_any_step_leave_whole_releases(
+    tmp_path: Path, artefacts: Path, window: DataWindow
+) -> None:
+    for action in (lambda store: store.set_current(2), lambda store: store.prune(keep=1)):
+        step, killed = 0, True
+        while killed:
+            step += 1
+            store = RemoteStore(f"file://{tmp_path}/{uuid.uuid4().hex}")
+            for n in range(4):
+                (artefacts / "index.faiss").write_bytes(b"%d" % n)
+                _publish(store, artefacts, window)
+            store.set_current(1)
+            killed = _run_and_die(store, lambda s=store, act=action: act(s), step)
+            assert store.current() in {1, 2}
+            for number in store.numbers():
+                store.verify(number)
+        assert step > 1

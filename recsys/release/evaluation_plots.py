@@ -9,8 +9,12 @@ from typing import Any, Final
 from recsys.release.svg import Axis, Points, lines
 
 _CUTOFFS: Final = (10, 100, 300)
-_MOST_SERIES: Final = 6
-_STEPS: Final = tuple(base * power for power in (0.001, 0.01, 0.1, 1.0, 10.0) for base in (1, 2, 2.5, 5))
+_MOST_SERIES: Final = 8
+_LEGEND: Final = 0.8
+"""Room above the points for the legend, as a share of their range."""
+_STEPS: Final = tuple(
+    base * power for power in (0.001, 0.01, 0.1, 1.0, 10.0) for base in (1, 1.5, 2, 2.5, 3, 5)
+)
 
 
 def hit_plot(recommenders: Mapping[str, Mapping[str, Any]]) -> str:
@@ -31,7 +35,8 @@ def trade_off_plot(series: Mapping[str, Points], across: str) -> str:
     if not found:
         return ""
     x, y = ([point[at] for points in found.values() for point in points] for at in (0, 1))
-    return lines(found, _axis(across, x), _axis("NDCG@10", y))
+    above = max(y) + _LEGEND * (max(y) - min(y))
+    return lines(found, _axis(across, x), _axis("NDCG@10", [*y, above]))
 
 
 def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> str:

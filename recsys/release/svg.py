@@ -10,7 +10,16 @@ from typing import Final
 
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 40
-COLOURS: Final = ("#1f77b4", "#d95f02", "#7f8fa6", "#b07aa1", "#2ca02c", "#8c564b")
+COLOURS: Final = (
+    "#1f77b4",
+    "#d95f02",
+    "#7f8fa6",
+    "#b07aa1",
+    "#2ca02c",
+    "#8c564b",
+    "#17a2b8",
+    "#a3a300",
+)
 
 Points = Sequence[tuple[float, float]]
 

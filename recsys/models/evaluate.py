@@ -55,7 +55,7 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
         {"retrieval": {"hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10"}, "chain": {the same},
         "anonymous": {"retrieval", "chain", "rows"}, "ranker": {"auc", "negatives"}, "baselines": {name: {the
         same without coverage}}, "rows": int}; and
-        "unseen": {"retrieval", "chain", "baselines", "rows"};
+        "unseen": {"retrieval", "chain", "baselines", "rows", "intervals", "differences"};
         "intervals": {"retrieval" | "chain" | "anonymous" | baseline: {metric: [low, high]}}, 95 % over users;
         "differences": {"chain - als": {metric: {"mean", "interval"}}};
         "segments": {name: {segment: {"rows", "chain", "retrieval", "interval", "baselines"}}};
@@ -190,9 +190,14 @@ def _unseen(test: _Test, lists: Lists, others: Mapping[str, compare.Compared]) -
     new = ~test.repeated & (np.arange(len(test.rows)) < test.settings.evaluation.unseen_rows)
     if not new.any():
         return {"rows": 0}
+    ranks = {"chain": lists.chain, "retrieval": lists.retrieval}
+    ranks |= {name: other.unseen[new] for name, other in others.items()}
+    ends, differences = intervals.of_ranks(ranks, test.users[new], against="chain")
     return {
         **lists.summary(test.items),
-        "baselines": {name: metrics.summary(other.unseen[new]) for name, other in others.items()},
+        "baselines": {name: metrics.summary(ranks[name]) for name in others},
+        "intervals": ends,
+        "differences": differences,
         "rows": int(new.sum()),
     }
 

@@ -103,7 +103,8 @@ def _unseen(document: Mapping[str, Any]) -> str:
     found = document.get("unseen", {})
     if not found.get("rows"):
         return ""
-    rows = [_line(name, one, {}) for name, one in recommenders(found).items()]
+    intervals = found.get("intervals", {})
+    rows = [_line(name, one, intervals.get(name, {})) for name, one in recommenders(found).items()]
     return html.section(
         "New items only",
         html.note(

@@ -169,4 +169,7 @@ def test_fewer_rows_may_be_asked_again_without_what_was_seen(release, dataset):
     )
     every, some = (evaluate(release, dataset, own)["unseen"] for own in (SETTINGS, few))
     assert 0 < some["rows"] < every["rows"] <= 120
+    low, high = some["intervals"]["chain"]["hit@10"]
+    assert low <= some["chain"]["hit@10"] <= high
+    assert some["differences"].keys() >= {"chain - als", "chain - popularity"}
     assert some["rows"] <= 40

@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,66 +21,21 @@ import numpy as np
 import redis
 
 from recsys.errors import Unavailable
+from recsys.local import process
 from recsys.online import keys
 from recsys.online.catalogue import Catalogues
-from recsys.online.drill_load import Asked, Shoppers
+from recsys.online.drill_load import Shoppers
+from recsys.online.drill_report import Report, Row, is_answered, is_well, make_row, table
 from recsys.online.drill_system import System
 from recsys.online.popularity import Popularity
 from recsys.online.precompute import known_users
 from recsys.settings import PopularitySettings, Settings
 
-LIMIT_S: Final = 0.5
-"""An answer that takes longer counts as none."""
-
 _CALM_S: Final = 1.5  # without a degraded answer, after which a fault counts as overcome
 _PATIENCE_S: Final = 20.0
 _PROBE_S: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one fault did.
-
-    Attributes:
-        fault: What was done.
-        requests: Recommendations asked for, from the fault's start until all was well again.
-        answered: Share answered with 200 and at least one item within `LIMIT_S`.
-        failed: How many were not answered so at all, however late.
-        p50_ms: Median time to the answer.
-        p99_ms: 99th percentile.
-        degraded: Share of answers of which something came from a fallback.
-        recovered_s: Seconds from the fault's end to the last answer that was late, missing or degraded.
-    """
-
-    fault: str
-    requests: int
-    answered: float
-    failed: int
-    p50_ms: float
-    p99_ms: float
-    degraded: float
-    recovered_s: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """A drill's result.
-
-    Attributes:
-        rows: One a fault, the first without any.
-        capacity_rps: Requests a second that the system answered at most.
-        rate_rps: Requests a second during the drill.
-        clicks: Clicks that were accepted.
-        lost: Accepted clicks without effect.
-        repeated: Effects beyond one a click.
-    """
-
-    rows: list[Row]
-    capacity_rps: float
-    rate_rps: float
-    clicks: int
-    lost: int
-    repeated: int
+_WARM_UP_RPS: Final = 10.0
+_DRAIN_S: Final = 60.0
 
 
 def run(home: Path, rate: float | None = None, pause_s: float = 10.0) -> Report:
@@ -100,20 +55,19 @@ def run(home: Path, rate: float | None = None, pause_s: float = 10.0) -> Report:
         catalogue = Catalogues(home / "releases").current()
         items = [] if catalogue is None else catalogue.item_ids.tolist()
         users = sorted(set(known_users(client)))[:10_000] or list(range(1_000))
-        capacity = _capacity(system, users, items)
+        capacity = None if rate else _capacity(system, users, items)
+        with Shoppers(system.url, system.token, users, items, rate or _WARM_UP_RPS):
+            time.sleep(_PROBE_S)
         _wait_for_worker(client)
         client.delete(keys.POPULAR)
-        with Shoppers(system.url, system.token, users, items, rate or capacity / 2, seed=1) as shoppers:
-            rows = [_observe(name, fault, shoppers) for name, fault in faults(system, pause_s)]
-        total = _drain(client, shoppers)
-    return Report(
-        rows,
-        capacity,
-        rate or capacity / 2,
-        len(shoppers.accepted),
-        max(0, len(shoppers.accepted) - total),
-        max(0, total - len(shoppers.clicked)),
-    )
+        chosen = rate or (capacity or 0) / 2
+        rows = []
+        for seed, (name, fault) in enumerate(faults(system, pause_s), start=1):
+            before = _effects(client)
+            with Shoppers(system.url, system.token, users, items, chosen, seed=seed) as shoppers:
+                row = _observe(name, fault, shoppers)
+            rows.append(_counted(row, shoppers, client, before))
+    return Report(rows, capacity, chosen)
 
 
 def faults(system: System, pause_s: float) -> list[tuple[str, Callable[[], None]]]:
@@ -123,7 +77,9 @@ def faults(system: System, pause_s: float) -> list[tuple[str, Callable[[], None]
         system: What they happen to.
         pause_s: How long Valkey is paused.
     """
-    triton = system.triton
+
+    def triton_process() -> process.Process | None:
+        return system.triton.process if system.triton else None
 
     def restart_valkey() -> None:
         system.kill(system.valkey.process)
@@ -135,7 +91,7 @@ def faults(system: System, pause_s: float) -> list[tuple[str, Callable[[], None]
         system.start_worker()
 
     def restart_triton() -> None:
-        system.kill(triton.process if triton else None)
+        system.kill(triton_process())
         time.sleep(1)
         system.start_triton()
 
@@ -150,31 +106,10 @@ def faults(system: System, pause_s: float) -> list[tuple[str, Callable[[], None]
         ("Valkey killed and restarted", restart_valkey),
         ("worker killed", kill_worker),
         ("worker killed again", kill_worker),
+        ("Triton paused 3 s", lambda: system.pause(triton_process(), 3)),
         ("Triton killed and restarted", restart_triton),
         ("Feast's registry corrupted", corrupt_registry),
     ]
-
-
-def table(report: Report) -> str:
-    """The report for reading.
-
-    Args:
-        report: A drill's result.
-    """
-    lines = [
-        f"{'fault':<30}{'requests':>9}{'answered':>10}{'failed':>8}{'p50':>8}{'p99':>8}{'degraded':>10}{'recovered':>11}"
-    ]
-    lines += [
-        f"{row.fault:<30}{row.requests:>9}{row.answered:>10.2%}{row.failed:>8}{row.p50_ms:>5.0f} ms"
-        f"{row.p99_ms:>5.0f} ms{row.degraded:>10.1%}{row.recovered_s:>9.1f} s"
-        for row in report.rows
-    ]
-    load = report.rate_rps / report.capacity_rps
-    lines.append(
-        f"{report.rate_rps:.0f} requests/s, {load:.0%} of what it can answer; "
-        f"{report.clicks} clicks accepted, {report.lost} lost, {report.repeated} counted twice"
-    )
-    return "\n".join(lines)
 
 
 def _observe(name: str, fault: Callable[[], None], shoppers: Shoppers) -> Row:
@@ -183,41 +118,19 @@ def _observe(name: str, fault: Callable[[], None], shoppers: Shoppers) -> Row:
     ended = time.monotonic()
     while time.monotonic() < ended + _PATIENCE_S:
         time.sleep(0.1)
-        last_bad = max((a.at + a.seconds for a in shoppers.asked[first:] if not _well(a)), default=ended)
+        last_bad = max((a.at + a.seconds for a in shoppers.asked[first:] if not is_well(a)), default=ended)
         if time.monotonic() > max(ended, last_bad) + _CALM_S:
             break
-    return _row(name, [asked for asked in shoppers.asked[first:] if asked.at >= began], ended)
-
-
-def _row(name: str, asked: Sequence[Asked], ended: float) -> Row:
-    seconds = np.array([each.seconds for each in asked]) * 1000
-    return Row(
-        fault=name,
-        requests=len(asked),
-        answered=float(np.mean([_answered(each) for each in asked])),
-        failed=sum(each.status != 200 or not each.items for each in asked),
-        p50_ms=float(np.percentile(seconds, 50)),
-        p99_ms=float(np.percentile(seconds, 99)),
-        degraded=float(np.mean([each.degraded != 0 for each in asked])),
-        recovered_s=max([0.0, *(each.at + each.seconds - ended for each in asked if not _well(each))]),
-    )
-
-
-def _answered(asked: Asked) -> bool:
-    return asked.status == 200 and asked.items > 0 and asked.seconds <= LIMIT_S
-
-
-def _well(asked: Asked) -> bool:
-    return _answered(asked) and not asked.degraded
+    return make_row(name, [asked for asked in shoppers.asked[first:] if asked.at >= began], ended)
 
 
 def _capacity(system: System, users: Sequence[int], items: Sequence[int]) -> float:
-    """Requests a second that are answered when many more are sent than can be; the first seconds warm up."""
+    """Requests a second that are answered when many more are sent than can be."""
     rate = 10.0
     while True:
         with Shoppers(system.url, system.token, users, items, rate) as shoppers:
             time.sleep(_PROBE_S)
-        late = np.mean([not _answered(asked) for asked in shoppers.asked])
+        late = np.mean([not is_answered(asked) for asked in shoppers.asked])
         if late > 0.01 or rate > 5_000:
             return rate / 1.5
         rate *= 1.5
@@ -227,21 +140,35 @@ def _wait_for_worker(client: redis.Redis) -> None:
     """Wait until clicks of the warm-up had their effect, so that they are not taken for later ones'."""
     deadline = time.monotonic() + 3 * _PATIENCE_S
     while time.monotonic() < deadline:
-        group = client.xinfo_groups(keys.EVENTS)[0]
-        if not group["pending"] and not group.get("lag"):
+        if _is_drained(client):
             return
         time.sleep(0.2)
     raise Unavailable("drill", "the worker does not keep up with the warm-up's clicks", "See its log")
 
 
-def _drain(client: redis.Redis, shoppers: Shoppers) -> int:
-    """How many effects the clicks had, once all are applied."""
+def _effects(client: redis.Redis) -> int:
+    """How many clicks had their effect since the home was made."""
     popularity = Popularity(client, PopularitySettings(half_life_s=10**9))
-    total, deadline = 0, time.monotonic() + _PATIENCE_S
-    while total < len(shoppers.clicked) and time.monotonic() < deadline:
-        time.sleep(0.5)
-        total = round(float(popularity.top(n=10**6).counts.sum()))
-    return total
+    return round(float(popularity.top(n=10**6).counts.sum()))
+
+
+def _counted(row: Row, shoppers: Shoppers, client: redis.Redis, before: int) -> Row:
+    """A row with what became of its clicks, once all are applied."""
+    accepted, clicked, deadline = len(shoppers.accepted), len(shoppers.clicked), time.monotonic() + _DRAIN_S
+    total = _effects(client) - before
+    while total < clicked and time.monotonic() < deadline:
+        time.sleep(0.2)
+        total = _effects(client) - before
+        if total >= accepted and _is_drained(client):
+            break
+    lost, repeated = max(0, accepted - total), max(0, total - clicked)
+    return replace(row, clicks=accepted, lost=lost, repeated=repeated)
+
+
+def _is_drained(client: redis.Redis) -> bool:
+    """Whether the worker has nothing left to do."""
+    group = client.xinfo_groups(keys.EVENTS)[0]
+    return not group["pending"] and not group.get("lag")
 
 
 def main() -> None:
@@ -252,7 +179,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
     report = run(given.home, given.rate)
-    print(json.dumps(asdict(report), indent=2) if given.json else table(report))
+    totals = {"clicks": report.clicks, "lost": report.lost, "repeated": report.repeated}
+    print(json.dumps(asdict(report) | totals, indent=2) if given.json else table(report))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
 from recsys.errors import BadUse
 from recsys.settings import get_settings
+
+if TYPE_CHECKING:
+    from recsys.release.promote import Promotion
 
 app = typer.Typer(help="List, show and choose releases.", no_args_is_help=True)
 for command in (release_store.verify, release_store.report, release_store.prune, release_store.track):
@@ -25,10 +28,15 @@ Replicas = Annotated[
     list[str] | None,
     typer.Option(
         "--replica",
-        help="host:port of a Triton's HTTP service; dns:NAME:PORT for all behind a name; kubernetes:SERVICE. "
-        "May be repeated. This machine's when not given.",
+        help="On a cluster: host:port of a Triton's HTTP service, dns:NAME:PORT for all behind a name, or "
+        "kubernetes:SERVICE:PORT. May be repeated. Without it, this machine's.",
     ),
 ]
+Gateways = Annotated[
+    list[str] | None,
+    typer.Option("--gateway", help="On a cluster: the gateways' agents, written like --replica."),
+]
+Source = Annotated[str, typer.Option(help="On a cluster: the store of releases, a folder or s3://….")]
 
 
 def _store() -> Any:
@@ -80,7 +88,10 @@ def show(release: Number, json: Json = False) -> None:
 @app.command()
 def promote(
     release: Number,
+    *,
     replica: Replicas = None,
+    gateway: Gateways = None,
+    source: Source = "",
     shadow: Annotated[str, typer.Option(help="Only copy this share of requests to it, such as 10%.")] = "",
     canary: Annotated[str, typer.Option(help="Only answer this share of users from it, such as 5%.")] = "",
     json: Json = False,
@@ -90,20 +101,25 @@ def promote(
         shares = (release_trial.parse_share(share or "0") for share in (shadow, canary))
         release_trial.challenge(release, *shares, json=json)
     else:
-        _promote(release, replica, json=json)
+        _promote(release, _cluster(replica, gateway, source), json=json)
 
 
 @app.command()
-def rollback(replica: Replicas = None, json: Json = False) -> None:
+def rollback(
+    replica: Replicas = None, gateway: Gateways = None, source: Source = "", json: Json = False
+) -> None:
     """Serve the release that the current one was made from, or else the one before it."""
-    from recsys.local.services import require_release
+    from recsys.local.services import require_current
+    from recsys.release.remote import open_store
     from recsys.release.retention import rollback_target
 
-    current = require_release(get_settings())
-    target = rollback_target(_store().list(), current)
+    cluster = _cluster(replica, gateway, source)
+    store = open_store(source) if cluster else _store()
+    current = require_current(store)
+    target = rollback_target(store.list(), current)
     if target is None:
         raise BadUse(f"release {current}", "is the first that passed its gate", "Nothing lies before it")
-    _promote(target, replica, json=json, fill=False)
+    _promote(target, cluster, json=json, fill=False)
 
 
 @app.command()
@@ -131,13 +147,33 @@ def drill(
         results.print(as_text(found))
 
 
-def _promote(release: int, replica: list[str] | None, *, json: bool, fill: bool = True) -> None:
-    from recsys.local.promotion import promote_here
+def _cluster(replica: list[str] | None, gateway: list[str] | None, source: str) -> Any:
+    """Where the cluster is, None for this machine."""
+    if not replica and not gateway and not source:
+        return None
+    if not replica or not source:
+        raise BadUse("--replica and --source", "one is missing", "A cluster needs both, and --gateway")
+    from recsys.release.promote_remote import Cluster
 
-    steps = Steps()
-    with steps.step(f"Release {release}") as note:
-        done = promote_here(get_settings(), release, lambda name, event: note(f"{name}: {event}"), fill=fill)
-    release_store.note_in_mlflow()
+    return Cluster(replica, gateway or (), source)
+
+
+def _promote(release: int, cluster: Any, *, json: bool, fill: bool = True) -> None:
+    with Steps().step(f"Release {release}") as note:
+
+        def tell(name: str, event: str) -> None:
+            note(f"{name}: {event}")
+
+        if cluster:
+            from recsys.release.promote_remote import promote_there
+
+            done: Promotion | None = promote_there(get_settings(), release, cluster, tell)
+        else:
+            from recsys.local.promotion import promote_here
+
+            done = promote_here(get_settings(), release, tell, fill=fill)
+    if not cluster:
+        release_store.note_in_mlflow()
     if json:
         print_json({"release": release, **(asdict(done) if done else {"replicas": []})})
     elif done is None:

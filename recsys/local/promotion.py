@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
-
-import redis
 
 from recsys import valkey
 from recsys.local.fill import fill_features, settings_at
 from recsys.local.service import Context
 from recsys.local.state import Running, StateFile
-from recsys.online.requests import Request, recorded
-from recsys.release.answers import OwnAnswers, sample
+from recsys.online import trial
+from recsys.release.answers import OwnAnswers
 from recsys.release.checks import check
 from recsys.release.promote import Promoter, Promotion, Report, silent
 from recsys.release.replica import LocalFiles, Replica
 from recsys.release.store import ReleaseStore
+from recsys.release.warm_up import requests_for
 from recsys.serving.control import Control
 from recsys.settings import Settings
 
@@ -130,7 +127,10 @@ def _with_running(
         client = valkey.connect(reachable.valkey.model_copy(update={"timeout_s": _TIMEOUT_S}))
         folder = settings.home / "releases" / str(number)
         try:
-            requests = warm_up(client, folder, settings)
+            trial.stop(
+                client
+            )  # else its users would be answered by whatever is loaded next to the served one
+            requests = requests_for(client, folder, settings.promotion.requests)
             with OwnAnswers(folder, reachable, client, settings.promotion.tolerance) as own:
                 done = bring(_promoter(settings, found, report), lambda one: own.compare(one, requests))
         finally:
@@ -138,18 +138,6 @@ def _with_running(
         serving = {one.name: one.layout().ensemble for one in found}
         state.write({name: _noted(entry, serving.get(name)) for name, entry in running.items()})
     return done
-
-
-def warm_up(client: redis.Redis, folder: Path, settings: Settings) -> Sequence[Request]:
-    """What a replica is warmed with: requests that a gateway recorded, or else the release's own users.
-
-    Args:
-        client: Client of Valkey.
-        folder: The release's.
-        settings: How many requests.
-    """
-    count = settings.promotion.requests
-    return recorded(client, count) or sample(folder, int(time.time()), count)
 
 
 def _promoter(settings: Settings, found: list[Replica], report: Report) -> Promoter:

@@ -11,6 +11,7 @@ from recsys.local import plans, valkey
 from recsys.local.fill import fill_features
 from recsys.local.service import Context, Launch, Service
 from recsys.local.supervisor import Supervisor
+from recsys.release.releases import Releases
 from recsys.release.store import ReleaseStore
 from recsys.serving import triton
 from recsys.settings import Settings
@@ -35,10 +36,18 @@ def require_release(settings: Settings) -> int:
     Raises:
         RecsysError: No release is current.
     """
-    store = ReleaseStore(settings.home / "releases")
+    return require_current(ReleaseStore(settings.home / "releases"))
+
+
+def require_current(store: Releases) -> int:
+    """The number of a store's current release.
+
+    Raises:
+        RecsysError: No release is current.
+    """
     current = store.current()
     if current is None:
-        raise RecsysError(str(settings.home), "no release yet", plans.NO_RELEASE_FIX)
+        raise RecsysError(str(store), "no release yet", plans.NO_RELEASE_FIX)
     return current
 
 

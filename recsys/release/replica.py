@@ -121,6 +121,14 @@ class Replica:
         self._control.load(ENSEMBLE)
         self._require({(ENSEMBLE, number)})
 
+    def serves(self, number: int) -> bool:
+        """Whether the shop is answered from a release.
+
+        Raises:
+            Unavailable: Triton does not answer.
+        """
+        return self._control.states().get((ENSEMBLE, number)) == _READY
+
     def settle(self, layout: Layout) -> None:
         """Come to a layout from whatever was begun: ensembles first, then models, then files.
 

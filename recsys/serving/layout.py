@@ -64,13 +64,14 @@ class Layout:
         Raises:
             BadUse: It is something else.
         """
+        refusal = BadUse("layout", f"{value!r:.100} is none", "Give versions, ensemble and challenger")
         try:
             versions, ensemble, challenger = (value[name] for name in ("versions", "ensemble", "challenger"))
             numbers = [*versions, ensemble, *(() if challenger is None else (challenger,))]
-        except (TypeError, KeyError):
-            numbers = [None]
+        except (TypeError, KeyError) as error:
+            raise refusal from error
         if not versions or not all(type(number) is int for number in numbers):
-            raise BadUse("layout", f"{value!r:.100} is none", "Give versions, ensemble and challenger")
+            raise refusal
         return cls(tuple(versions), ensemble, challenger)
 
 

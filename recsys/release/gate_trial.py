@@ -10,7 +10,7 @@ import onnxruntime
 
 from recsys import schema
 from recsys.errors import BadData, RecsysError
-from recsys.models.outcomes import OUTCOMES_FILE
+from recsys.models.outcomes import OUTCOMES_FILE, Outcomes
 from recsys.release import gate_latency
 from recsys.release.assemble import check_complete
 from recsys.release.dlrm_broadcast import difference
@@ -89,6 +89,8 @@ def _parity(release_dir: Path) -> dict[str, float]:
 
 def _evidence(folder: Path | None) -> Evidence:
     """The parent's; empty if it could not be measured, and then every comparison fails."""
-    if folder is None or not ((folder / EVALUATION_FILE).is_file() or (folder / OUTCOMES_FILE).is_file()):
+    if folder is None:
         return Evidence({})
-    return Evidence.read(folder)
+    if (folder / EVALUATION_FILE).is_file():
+        return Evidence.read(folder)
+    return Evidence({}, Outcomes.load(folder) if (folder / OUTCOMES_FILE).is_file() else None)

@@ -97,6 +97,12 @@ def test_copy_of_the_served_release_passes(made: Served, candidate: Path) -> Non
     assert (report["passed"], report["reason"], report["parent"]) == (True, "", 1)
 
 
+def test_rows_of_the_parent_are_enough(made: Served, candidate: Path, tmp_path: Path) -> None:
+    shutil.copy(made.evaluation / "outcomes.npz", tmp_path)
+    report = trial(candidate, made.evaluation, SETTINGS, made.store.path(1), tmp_path)
+    assert (report["passed"], report["parent"]) == (True, 1)
+
+
 def test_shuffled_ranker_weights(made: Served, candidate: Path, tmp_path: Path) -> None:
     shuffle_ranker(candidate)
     report = made.judge(candidate, made.evaluate(candidate, tmp_path / "evaluation"))

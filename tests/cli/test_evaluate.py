@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from recsys.cli import evaluate, tune
+from recsys.cli import evaluate_tables, tune
 from recsys.cli.main import app
 from recsys.settings import Settings, get_settings
 
@@ -52,6 +52,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("recsys.models.evaluate.evaluate", measure)
     monkeypatch.setattr("recsys.models.ordering.measure", lambda *_: NEW["ordering"])
     monkeypatch.setattr("recsys.data.dataset.Dataset.open", lambda path: path)
+    monkeypatch.setattr("recsys.release.lineage.judged_by", lambda dataset, release_dir: dataset)
     monkeypatch.setattr("recsys.local.services.require_release", lambda settings: 7)
     yield tmp_path
     get_settings.cache_clear()
@@ -74,11 +75,11 @@ def test_a_report_is_written_where_asked(shop: Path) -> None:
 
 
 def test_documents_old_and_new_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate.show(DOCUMENT)
+    evaluate_tables.show(DOCUMENT)
     old = capsys.readouterr().out
     assert "1,234 clicks" in old
     assert "Ranker AUC 0.900\n" in old
-    evaluate.show(NEW)
+    evaluate_tables.show(NEW)
     new = capsys.readouterr().out
     for text in (
         "0.250 – 0.350",

@@ -11,7 +11,7 @@ from recsys.cli.output import print_json, results, table
 from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
-_COLUMNS = ("", "ndcg@10", "hit@300", "gain of ndcg@10", "seconds")
+_COLUMNS = ("", "ndcg@10", "hit@300", "gain of ndcg@10", "seconds", "on the CPU")
 
 
 def daily(
@@ -48,13 +48,15 @@ def show(document: dict[str, Any]) -> None:
     results.print(table(heading, _COLUMNS, rows, right=_COLUMNS[1:]))
     share = document["gain_share"]
     gain = "training anew gained nothing" if share is None else f"{share:.0%} of the gain of training anew"
-    results.print(f"Fine-tuning: {gain}, in {document['time_share']:.0%} of its time.")
+    time = f"{document['time_share']:.0%} of its time ({document['cpu_share']:.0%} on the CPU)"
+    results.print(f"Fine-tuning: {gain}, in {time}.")
 
 
 def _cells(document: dict[str, Any], name: str) -> tuple[str, ...]:
     found, gain = document[name], document["gain"].get(name)
     told = f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})" if gain else ""
-    return f"{found['ndcg@10']:.4f}", f"{found['hit@300']:.4f}", told, f"{found['seconds']:.1f}"
+    times = (f"{found[unit]:.1f}" for unit in ("seconds", "cpu_seconds"))
+    return f"{found['ndcg@10']:.4f}", f"{found['hit@300']:.4f}", told, *times
 
 
 def _span(days: list[int]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
+from recsys.data.dataset import Dataset
+from recsys.data.splits import with_split
 from recsys.errors import BadUse
-from recsys.release.manifest import Manifest
+from recsys.release.manifest import Manifest, read_manifest
 from recsys.release.releases import Releases
 
 
@@ -100,6 +103,20 @@ def _lesson(parent: Manifest, there: Sequence[int], days: Sequence[int]) -> Less
     if wanted[-1] >= there[-1]:
         raise BadUse(f"day {wanted[-1]}", "no day comes after it to judge by", "Leave it for tomorrow")
     return Lesson(parent.release, tuple(wanted), learned)
+
+
+def judged_by(dataset: Dataset, release_dir: Path) -> Dataset:
+    """The data set as it says how good a release is: split after the days that this has learned.
+
+    Args:
+        dataset: Holds a day after them.
+        release_dir: The release, with its manifest.
+
+    Raises:
+        BadUse: It holds none of the days, or none after them.
+    """
+    learned = read_manifest(release_dir).data.days
+    return with_split(dataset, [day for day in learned if day in dataset.days])
 
 
 def succeed(store: Releases, number: int, parent: int) -> bool:

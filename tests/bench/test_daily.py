@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -31,9 +34,11 @@ def found() -> dict[str, _Outcomes]:
 
 def _runs(daily_s: float = 20.0) -> dict[str, daily._Run]:
     return {
-        "parent": daily._Run(1, {"validate": 1.0, "train": 89.0, "evaluate": 500.0}),
-        "daily": daily._Run(2, {"finetune": daily_s, "remeasure": 500.0, "gate": 50.0}),
-        "retrained": daily._Run(3, {"validate": 1.0, "train": 99.0, "publish": 5.0}),
+        "parent": daily._Run(1, {"validate": 1.0, "train": 89.0, "evaluate": 500.0}, {"train": 80.0}),
+        "daily": daily._Run(
+            2, {"finetune": daily_s, "remeasure": 500.0, "gate": 50.0}, {"finetune": 18.0, "gate": 9.0}
+        ),
+        "retrained": daily._Run(3, {"validate": 1.0, "train": 99.0, "publish": 5.0}, {"train": 180.0}),
     }
 
 
@@ -41,6 +46,7 @@ def test_shares_are_those_of_gain_and_of_learning_time(found) -> None:
     document = summary(_runs(), found)
     assert document["gain_share"] == pytest.approx(0.75)
     assert document["time_share"] == pytest.approx(0.2)
+    assert document["cpu_share"] == pytest.approx(0.1)
     assert document["rows"] == 2 * _USERS
     assert [document[name]["ndcg@10"] for name in ("parent", "daily", "retrained")] == [0, 0.375, 0.5]
     gain = document["gain"]["daily"]
@@ -76,6 +82,8 @@ def test_a_release_that_its_gate_refused_is_measured_all_the_same(tmp_path) -> N
     (tmp_path / "made" / "file").write_text("x")
 
     def refused(show) -> int:
+        show(StepEvent("train", "started"))
+        subprocess.run([sys.executable, "-c", "for _ in range(10**6): pass"], check=True, timeout=60)
         show(StepEvent("train", "done", seconds=3.0))
         window = DataWindow(fingerprint="d", days=(0,))
         ReleaseStore(tmp_path / "releases").publish(tmp_path / "made", data=window, metrics={})
@@ -86,5 +94,6 @@ def test_a_release_that_its_gate_refused_is_measured_all_the_same(tmp_path) -> N
 
     run = daily._run(tmp_path, print, "parent", refused)
     assert (run.release, run.seconds) == (1, 3.0)
+    assert run.cpu_seconds > 0
     with pytest.raises(RecsysError, match="no memory"):
         daily._run(tmp_path, print, "parent", failed)

@@ -3,9 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from factories.shop import make_shop
 
+from recsys.data.dataset import Dataset
+from recsys.data.splits import valid_days
 from recsys.errors import BadUse
-from recsys.release.lineage import Lesson, plan_lesson, succeed
+from recsys.release.lineage import Lesson, judged_by, plan_lesson, succeed
 from recsys.release.manifest import DataWindow, Verdict
 from recsys.release.store import ReleaseStore
 
@@ -110,3 +113,14 @@ def test_a_refused_release_never_follows(store, tmp_path):
     with pytest.raises(BadUse, match="refused by its gate: worse"):
         succeed(store, refused, parent=first)
     assert store.current() == first
+
+
+def test_a_release_is_judged_by_days_that_it_has_not_learned(store, tmp_path):
+    shop = Dataset.open(make_shop(tmp_path / "shop", rows=20, days=range(13)))
+    first = publish(store, tmp_path / "made", range(9))
+    daily = publish(store, tmp_path / "made", range(12), parent=first)
+    assert valid_days(judged_by(shop, store.path(first))) == valid_days(shop) == [9, 10, 11]
+    assert valid_days(judged_by(shop, store.path(daily))) == [12]
+    last = publish(store, tmp_path / "made", range(13), parent=daily)
+    with pytest.raises(BadUse, match="no day comes after"):
+        judged_by(shop, store.path(last))

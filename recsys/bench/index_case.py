@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsys.bench.latency import summarise
+from recsys.bench.machine import status_mb
 from recsys.index import Index, build
 from recsys.index.effort import tune
 
@@ -43,7 +44,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     meta = built.meta
     with tempfile.TemporaryDirectory() as folder:
         built.save(Path(folder))
-        peak_mb = _status_mb("VmHWM")
+        peak_mb = status_mb("VmHWM")
         del built
         gc.collect()
         size_mb = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
@@ -67,14 +68,6 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "parameters": meta.parameters | effort,
         "reason": meta.reason,
     }
-
-
-def _status_mb(name: str) -> float:
-    """A size of this process out of /proc, in MB (10^6 bytes)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return 0.0
 
 
 if __name__ == "__main__":

@@ -80,6 +80,16 @@ def group_members(group: int) -> list[int]:
     return sorted(found)
 
 
+def status_mb(name: str) -> float:
+    """A size of this process, in MB (10^6 bytes).
+
+    Args:
+        name: As proc(5) has it: VmHWM, the most memory so far, or RssAnon.
+    """
+    lines = (_PROC / "self" / "status").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{name}:")), 0.0)
+
+
 def describe() -> dict[str, Any]:
     """The machine in a few words: CPU, cores, kernel."""
     lines = (_PROC / "cpuinfo").read_text().splitlines()

@@ -135,6 +135,36 @@ def index(
         results.print(table(title, columns, rows, right=columns[1:]))
 
 
+@app.command()
+def train(
+    *,
+    rows: Annotated[str, typer.Option(help="Interactions of each synthetic shop.")] = "1e6,3e6,13e6",
+    items: Annotated[int, typer.Option(min=50, help="Items of each shop.")] = 2_465,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where shops and artefacts are left.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the training pipeline's steps: rows a second, memory, and growth with the rows."""
+    from recsys.bench.train import TrainOptions, measure
+    from recsys.bench.train_tables import growth_rows, step_rows, total_rows
+
+    sizes = _numbers("--rows", rows, _whole, most=1_000_000_000)
+    options = TrainOptions(rows=sizes, items=items, folder=folder)
+    with Steps().step("Measure") as note:
+        document = measure(options, get_settings(), note)
+    document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}
+    if json:
+        print_json(document)
+        return
+    for title, (columns, lines) in (
+        ("Steps of the training", step_rows(document["runs"])),
+        ("The whole training", total_rows(document["totals"])),
+        ("Growth: exponent of the number of rows", growth_rows(document["growth"])),
+    ):
+        results.print(table(title, columns, lines, right=columns[1:]))
+
+
 def show(document: dict[str, Any]) -> None:
     """Print a serving benchmark as tables.
 

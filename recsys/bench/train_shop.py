@@ -1,0 +1,37 @@
+"""Makes a synthetic shop in this process: plan in on stdin, figures out on stdout, both JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from recsys.bench.machine import status_mb
+from recsys.data.synthetic.generate import generate
+
+
+def run(plan: dict[str, Any]) -> dict[str, Any]:
+    """Make it.
+
+    Args:
+        plan: `folder`, `users`, `items`, `rows` and `seed`; see `generate`.
+
+    Returns:
+        Seconds, and the process's greatest memory in MB.
+    """
+    begun = time.perf_counter()
+    sizes = {name: plan[name] for name in ("users", "items", "rows", "seed")}
+    generate(Path(plan["folder"]), **sizes, images=False)
+    return {
+        "step": "make the shop",
+        "seconds": round(time.perf_counter() - begun, 2),
+        "arithmetic_s": None,
+        "peak_mb": round(status_mb("VmHWM"), 1),
+        "notes": {},
+    }
+
+
+if __name__ == "__main__":
+    json.dump(run(json.load(sys.stdin)), sys.stdout)

@@ -1,0 +1,75 @@
+"""The training's steps, timed one by one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from recsys.bench import train, train_shop, train_stage
+from recsys.bench.train import TrainOptions, growth, measure, totals
+from recsys.bench.train_tables import growth_rows, step_rows, total_rows
+from recsys.data.dataset import Dataset
+from recsys.settings import Settings
+
+
+def figures(program: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """What a process would tell: seconds that grow with the square of the rows."""
+    rows = plan.get("rows") or int(Path(plan["folder"]).name)
+    step = plan.get("step", "make the shop")
+    trains = step.startswith("train_")
+    return {
+        "step": step,
+        "seconds": (rows / 1_000) ** 2,
+        "arithmetic_s": 0.75 * (rows / 1_000) ** 2 if trains else None,
+        "peak_mb": rows / 10,
+        "steal_percent": 0.0,
+        "load_average": 1.0,
+    }
+
+
+def test_every_step_at_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "_run", figures)
+    document = measure(TrainOptions(rows=(1_000, 2_000)), Settings(), lambda _: None)
+    runs = document["runs"]
+    assert [run["step"] for run in runs] == 2 * ["make the shop", *train.STEPS]
+    assert [run["rows_per_s"] for run in runs if run["step"] == "features"] == [1_000, 500]
+    assert {run["beside_arithmetic_percent"] for run in runs if run["step"] == "train_ranking"} == {25.0}
+    assert [one["seconds"] for one in document["totals"]] == [7.0, 28.0]
+    assert {(one["seconds"], one["peak_mb"]) for one in document["growth"]} == {(2.0, 1.0)}
+    for columns, rows in (step_rows(runs), total_rows(totals(runs)), growth_rows(growth(runs))):
+        assert rows
+        assert all(len(row) == len(columns) for row in rows)
+
+
+def test_a_step_finds_its_inputs_by_name_and_its_training_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = SimpleNamespace(fit=lambda *, step: [step(number) for number in range(3)])
+
+    def train_retrieval(rows: Any, recipe: dict[str, Any], metrics: Any, spare: int = 3) -> None:
+        assert rows.path == str(tmp_path / "rows")
+        assert recipe == {"a": 1}
+        assert loop.fit(step=lambda number: time.sleep(0.02) or number) == [0.0, 1.0, 2.0]
+        metrics.log_metric("loss", 0.5)
+
+    component = SimpleNamespace(python_func=train_retrieval)
+    modules = {
+        "components.train_retrieval": SimpleNamespace(train_retrieval=component),
+        "recsys.models.retrieval": loop,
+    }
+    monkeypatch.setattr(train_stage, "import_module", modules.__getitem__)
+    found = train_stage.run("train_retrieval", tmp_path, {"a": 1})
+    assert found["notes"] == {"loss": 0.5}
+    # Three steps of 20 ms, of which the first, which traces the graph, does not count.
+    assert 0.04 <= found["arithmetic_s"] < found["seconds"]
+
+
+def test_the_shop_has_the_rows_that_were_asked_for(tmp_path: Path) -> None:
+    plan = {"folder": str(tmp_path / "source"), "users": 20, "items": 30, "rows": 600, "seed": 0}
+    assert train_shop.run(plan)["peak_mb"] > 10
+    dataset = Dataset.open(tmp_path / "source")
+    assert len(dataset.interactions(dataset.days)) == 600

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +10,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits import evaluation_sample, positives, train_days, valid_days
-from recsys.errors import BadData
 from recsys.features.recents import ClickLog
-from recsys.features.training import default_age, feature_rows
+from recsys.features.training import default_age
 from recsys.models import bias, calibration, intervals, metrics, ranker_auc, segments
 from recsys.models.baselines import compare
+from recsys.models.evaluated_rows import EvaluatedRows, hidden
 from recsys.models.outcomes import Outcomes, item_counts, row_keys
-from recsys.models.seen_before import SeenBefore
 from recsys.models.segment_tables import tables
 from recsys.models.served import Lists, Served, serve
 from recsys.settings import Settings, get_settings
@@ -67,8 +64,44 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
         BadData: The release's catalogue is not the data set's, or there are no validation days.
         BadUse: There is no such baseline.
     """
-    test = _Test.of(release_dir, dataset, settings or get_settings())
+    test = EvaluatedRows.of(release_dir, dataset, settings or get_settings())
     chosen, omitted = compare.names(baselines, test.items)
+    found = _measure(release_dir, dataset, test, chosen, progress)
+    progress("intervals", None)
+    codes = segments.segment(dataset, test.rows, test.item, test.clicks, test.repeated)
+    if outcomes_dir is not None:
+        _outcomes(test, found, codes).save(outcomes_dir)
+    calibrated = _calibration(release_dir, dataset, test, found.pairs)
+    return _document(test, found, codes) | {"calibration": calibrated, "omitted": omitted} | _oracle(dataset)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What became of the rows.
+
+    Attributes:
+        served: By retrieval and chain.
+        anonymous: The first rows, their users hidden.
+        pairs: Clicks and what was not clicked, by the ranker.
+        others: By the baselines.
+    """
+
+    served: Served
+    anonymous: Lists
+    pairs: ranker_auc.Pairs
+    others: Mapping[str, compare.Compared]
+
+    @property
+    def ranks(self) -> dict[str, np.ndarray]:
+        """Rank of each row's click among all items, by recommender."""
+        own = {"chain": self.served.everything.chain, "retrieval": self.served.everything.retrieval}
+        return own | {name: other.everything for name, other in self.others.items()}
+
+
+def _measure(
+    release_dir: Path, dataset: Dataset, test: EvaluatedRows, chosen: Sequence[str], progress: Progress
+) -> _Measured:
+    sizes = test.settings.evaluation
     served = serve(
         release_dir,
         test.rows,
@@ -77,116 +110,41 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
         lambda share: progress("known users", share),
         test.seen,
         ClickLog.build(test.history, test.item_ids, test.settings.recents.kept_s),
-        test.settings.evaluation.unseen_rows,
+        sizes.unseen_rows,
     )
-    hidden = _anonymous(test.rows.head(test.settings.evaluation.anonymous_rows), default_age(dataset))
+    nobody = hidden(test.rows.head(sizes.anonymous_rows), default_age(dataset))
     anonymous = serve(
         release_dir,
-        hidden,
-        test.item[: len(hidden)],
+        nobody,
+        test.item[: len(nobody)],
         test.settings,
         lambda share: progress("anonymous users", share),
-    ).everything
-    progress("ranker", None)
-    pairs = ranker_auc.pairs(
-        release_dir, dataset, test.rows, test.history, rows=test.settings.evaluation.auc_rows, seed=_SEED
     )
+    progress("ranker", None)
+    pairs = ranker_auc.pairs(release_dir, dataset, test.rows, test.history, rows=sizes.auc_rows, seed=_SEED)
     clicks = compare.Clicks.of(dataset, test.clicks)
     others = compare.compare(chosen, clicks, test.rows, test.item, test.seen, _SEED, progress)
-    progress("intervals", None)
-    codes = segments.segment(dataset, test.rows, test.item, test.clicks, test.repeated)
-    if outcomes_dir is not None:
-        _outcomes(test, served, pairs, codes).save(outcomes_dir)
+    return _Measured(served, anonymous.everything, pairs, others)
+
+
+def _document(
+    test: EvaluatedRows, found: _Measured, codes: Mapping[str, segments.Segmentation]
+) -> dict[str, Any]:
+    hidden_rows = len(found.anonymous.chain)
     return {
-        **served.everything.summary(test.items),
-        "anonymous": {**anonymous.summary(test.items), "rows": len(hidden)},
-        "ranker": {"auc": pairs.auc(), "negatives": pairs.kind},
-        "baselines": {name: metrics.summary(found.everything) for name, found in others.items()},
+        **found.served.everything.summary(test.items),
+        "anonymous": {**found.anonymous.summary(test.items), "rows": hidden_rows},
+        "ranker": {"auc": found.pairs.auc(), "negatives": found.pairs.kind},
+        "baselines": {name: metrics.summary(other.everything) for name, other in found.others.items()},
         "rows": len(test.rows),
-        "unseen": _unseen(test, served.unseen, others),
-        **_intervals(test, served.everything, anonymous, others),
-        "segments": tables(codes, test.users, _ranks(served.everything, others)),
-        "exposure": _exposure(test, served, others),
-        "calibration": _calibration(release_dir, dataset, test, pairs),
-        "omitted": omitted,
-        **_oracle(dataset),
+        "unseen": _unseen(test, found.served.unseen, found.others),
+        **_intervals(test, found),
+        "segments": tables(codes, test.users, found.ranks),
+        "exposure": _exposure(test, found.served, found.others),
     }
 
 
-@dataclass(frozen=True)
-class _Test:
-    """The rows that a release is measured on.
-
-    Attributes:
-        rows: Clicks of the validation days with their features.
-        item: Item index of each, int64 [rows].
-        item_ids: The release's catalogue, int64 [items].
-        history: Interactions up to the last validation day.
-        clicks: Clicks of the training days.
-        seen: What users had clicked before.
-        repeated: Whether the user had clicked the row's item before, bool [rows].
-        settings: Sample sizes and widths.
-    """
-
-    rows: pd.DataFrame
-    item: np.ndarray
-    item_ids: np.ndarray
-    history: pd.DataFrame
-    clicks: pd.DataFrame
-    seen: SeenBefore
-    repeated: np.ndarray
-    settings: Settings
-
-    @classmethod
-    def of(cls, release_dir: Path, dataset: Dataset, settings: Settings) -> _Test:
-        sample = evaluation_sample(dataset, settings.evaluation.rows, _SEED)
-        history = dataset.interactions(day for day in dataset.days if day <= valid_days(dataset)[-1])
-        rows = feature_rows(dataset, sample, history)
-        ids = np.load(release_dir / schema.ITEM_IDS_FILE)
-        item = _item_indexes(release_dir, ids, rows)
-        past = positives(history)
-        seen = SeenBefore(
-            past["user_id"].to_numpy(),
-            pd.Index(ids).get_indexer(past["item_id"]).astype(np.int64),
-            past["timestamp"].to_numpy(),
-            len(ids),
-        )
-        repeated = seen.contains(rows["user_id"].to_numpy(), rows["timestamp"].to_numpy(), item[:, None])
-        clicks = positives(dataset.interactions(train_days(dataset)))
-        return cls(rows, item, ids, history, clicks, seen, repeated[:, 0], settings)
-
-    @property
-    def items(self) -> int:
-        return len(self.item_ids)
-
-    @property
-    def users(self) -> np.ndarray:
-        found: np.ndarray = self.rows["user_id"].to_numpy()
-        return found
-
-
-def _item_indexes(release_dir: Path, ids: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
-    found: np.ndarray = pd.Index(ids).get_indexer(rows["item_id"]).astype(np.int64)
-    if (found < 0).any():
-        raise BadData(
-            str(release_dir),
-            f"it does not hold item {rows['item_id'].to_numpy()[found < 0][0]} of the data set",
-            "Evaluate a release on the data set that it was trained on",
-        )
-    return found
-
-
-def _anonymous(rows: pd.DataFrame, mean_age: float) -> pd.DataFrame:
-    unknown = dict.fromkeys(("user_id", "gender", "top_category"), schema.UNKNOWN)
-    return rows.assign(**unknown, age=np.float32(mean_age))
-
-
-def _ranks(lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, np.ndarray]:
-    found = {"chain": lists.chain, "retrieval": lists.retrieval}
-    return found | {name: other.everything for name, other in others.items()}
-
-
-def _unseen(test: _Test, lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
+def _unseen(test: EvaluatedRows, lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
     new = ~test.repeated & (np.arange(len(test.rows)) < test.settings.evaluation.unseen_rows)
     if not new.any():
         return {"rows": 0}
@@ -202,15 +160,15 @@ def _unseen(test: _Test, lists: Lists, others: Mapping[str, compare.Compared]) -
     }
 
 
-def _intervals(
-    test: _Test, lists: Lists, anonymous: Lists, others: Mapping[str, compare.Compared]
-) -> dict[str, Any]:
-    found, differences = intervals.of_ranks(_ranks(lists, others), test.users, against="chain")
-    hidden, _ = intervals.of_ranks({"anonymous": anonymous.chain}, test.users[: len(anonymous.chain)])
-    return {"intervals": found | hidden, "differences": differences}
+def _intervals(test: EvaluatedRows, found: _Measured) -> dict[str, Any]:
+    ends, differences = intervals.of_ranks(found.ranks, test.users, against="chain")
+    nobody, _ = intervals.of_ranks(
+        {"anonymous": found.anonymous.chain}, test.users[: len(found.anonymous.chain)]
+    )
+    return {"intervals": ends | nobody, "differences": differences}
 
 
-def _exposure(test: _Test, served: Served, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
+def _exposure(test: EvaluatedRows, served: Served, others: Mapping[str, compare.Compared]) -> dict[str, Any]:
     clicks = np.bincount(pd.Index(test.item_ids).get_indexer(test.clicks["item_id"]), minlength=test.items)
     shown = {"chain": served.everything.shown, "retrieval": served.everything.retrieved}
     shown |= {"chain, unseen": served.unseen.shown}
@@ -219,18 +177,19 @@ def _exposure(test: _Test, served: Served, others: Mapping[str, compare.Compared
     return {name: bias.exposure(lists, clicks) for name, lists in shown.items()}
 
 
-def _calibration(release_dir: Path, dataset: Dataset, test: _Test, pairs: ranker_auc.Pairs) -> dict[str, Any]:
+def _calibration(
+    release_dir: Path, dataset: Dataset, test: EvaluatedRows, pairs: ranker_auc.Pairs
+) -> dict[str, Any]:
     if pairs.kind != "exposures":
         size = test.settings.evaluation.auc_rows
         pairs = ranker_auc.uniform_pairs(release_dir, dataset, test.rows, test.history, rows=size, seed=_SEED)
     return {**calibration.reliability(pairs.probability, pairs.label), "negatives": pairs.kind}
 
 
-def _outcomes(
-    test: _Test, served: Served, pairs: ranker_auc.Pairs, codes: Mapping[str, segments.Segmentation]
-) -> Outcomes:
+def _outcomes(test: EvaluatedRows, found: _Measured, codes: Mapping[str, segments.Segmentation]) -> Outcomes:
+    served, pairs = found.served, found.pairs
     return Outcomes.of(
-        {name: (found.code, found.labels) for name, found in codes.items()},
+        {name: (one.code, one.labels) for name, one in codes.items()},
         row=row_keys(test.rows),
         user=test.users,
         chain_rank=served.everything.chain,

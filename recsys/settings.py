@@ -181,9 +181,9 @@ class GatewaySettings(BaseModel):
     mode: Literal["ensemble", "precomputed"] = Field(
         "ensemble", description="precomputed: batch answers first, the ensemble for users without one"
     )
-    deadline_s: float = Field(0.45, gt=0, description="longest an answer may take; callers may ask for less")
+    deadline_s: float = Field(0.4, gt=0, description="longest an answer may take; callers may ask for less")
     max_calls: int = Field(32, ge=1, description="calls to Triton under way; beyond it fallbacks answer")
-    reserve_s: float = Field(0.15, gt=0, description="part of the deadline that is kept for a fallback")
+    reserve_s: float = Field(0.12, gt=0, description="part of the deadline that is kept for a fallback")
     batch_size: int = Field(32, ge=1, le=64, description="users in one call to Triton at most")
     batch_wait_s: float = Field(0.001, ge=0, le=0.1, description="wait for company while others are asked")
     batch_lanes: int = Field(2, ge=1, description="calls at once; beyond it users gather until one ends")

@@ -78,6 +78,7 @@ def tune(
     if trials < 1:
         raise BadUse("trials", f"{trials} is no budget", "Give at least 1")
     study = _open(storage, bench, settings)
+    _pick_up(study)
     if not study.trials:
         study.enqueue_trial(_point(settings), skip_if_exists=True)
     left = trials - len([one for one in study.trials if one.state.is_finished()])
@@ -120,6 +121,14 @@ def _open(storage: Path, bench: Bench, settings: Settings) -> optuna.Study:
         sampler=optuna.samplers.TPESampler(seed=settings.training.seed, n_startup_trials=_STARTUP),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
     )
+
+
+def _pick_up(study: optuna.Study) -> None:
+    """Puts what was running when an earlier call was killed at the front of the queue."""
+    for one in study.trials:
+        if one.state == optuna.trial.TrialState.RUNNING:
+            study.tell(one.number, state=optuna.trial.TrialState.FAIL)
+            study.enqueue_trial(one.params)
 
 
 def _point(settings: Settings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import yaml
 from hypothesis import given
@@ -151,6 +152,29 @@ def test_no_trial_begins_after_the_time_and_a_failed_one_counts(tmp_path):
     assert (found["failed"], found["best"]) == (3, None)
     with pytest.raises(BadUse, match="budget"):
         tune(FakeBench(), Settings(), tmp_path / "c.db", trials=0)
+
+
+def test_what_was_running_when_it_was_killed_is_tried_again(tmp_path):
+    @dataclass
+    class KilledBench(FakeBench):
+        def run(self, settings: Settings, progress: Any = lambda _: None) -> Run:
+            if len(self.asked) == 1:
+                raise KeyboardInterrupt
+            return super().run(settings, progress)
+
+    storage, first = tmp_path / "study.db", KilledBench()
+    with pytest.raises(KeyboardInterrupt):
+        tune(first, Settings(), storage, trials=3)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{storage}")
+    killed = study.trials[1]
+    running = study.ask()  # as a process leaves it that dies without a word
+    running.suggest_float("training.retrieval.dropout", 0.0, 0.4)
+    second = FakeBench()
+    found = tune(second, Settings(), storage, trials=5)
+    assert killed.state == optuna.trial.TrialState.FAIL
+    assert found["failed"] == 2
+    assert second.asked[0].training.retrieval.dropout == running.params["training.retrieval.dropout"]
+    assert len(second.asked) == 2
 
 
 def test_the_days_that_releases_are_measured_on_are_not_looked_at():

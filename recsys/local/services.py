@@ -27,7 +27,7 @@ def supervisor(settings: Settings) -> Supervisor:
         BadData: The pointer to the current release is damaged.
     """
     store = ReleaseStore(settings.home.resolve() / "releases")
-    return Supervisor(services(settings.serving.replicas), settings, store.current())
+    return Supervisor(services(settings.serving.replicas), settings, store.current(), store.current)
 
 
 def require_release(settings: Settings) -> int:

@@ -38,14 +38,22 @@ class Supervisor:
         services: In the order of their start; each only needs services before it.
         settings: The process's settings.
         release: The number of the release to serve, None before the first.
+        current: Asked for that number anew at every `up`: a promotion may have changed it since.
     """
 
-    def __init__(self, services: Sequence[Service], settings: Settings, release: int | None = None) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service],
+        settings: Settings,
+        release: int | None = None,
+        current: Callable[[], int | None] | None = None,
+    ) -> None:
         self.services = tuple(services)
         self.settings = settings.model_copy(update={"home": settings.home.resolve()})
         self.state = StateFile(self.settings.home)
         self.logs = self.settings.home / "logs"
         self.release = release
+        self._current = current
 
     def up(self, report: Report = silent) -> None:
         """Start what does not run and wait until all is ready; what is ready is left alone.
@@ -59,6 +67,8 @@ class Supervisor:
         """
         with self.state.locked():
             running = self.state.read()
+            if self._current is not None:
+                self.release = self._current()
             self._stop_strangers(running, report)
             restarted: set[str] = set()
             for service in self.services:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -130,11 +129,6 @@ def clear(models_dir: Path, settings: ServingSettings) -> None:
         settings: Its variant.
     """
     drop_versions(models_dir, read_layout(models_dir, settings).versions)
-
-
-def folders(models_dir: Path) -> Iterable[str]:
-    """Names of the models that the repository holds."""
-    return sorted(path.name for path in models_dir.iterdir() if path.is_dir())
 
 
 def _versions(models_dir: Path, name: str) -> tuple[int, ...]:

@@ -20,6 +20,8 @@ from recsys.schema import (
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
     ITEM_IDS_FILE,
+    RECENT_CLICKS,
+    RECENT_FEATURES,
     USER_FEATURES,
 )
 from recsys.serving.item_parts import ItemParts
@@ -77,7 +79,7 @@ def measure(release_dir: Path, candidates: int, repeats: int = 300) -> list[dict
 
 
 def _forms(release_dir: Path) -> dict[str, Callable[[], DlrmRanking]]:
-    known = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, "user_embedding")
+    known = (*_inputs(1, 1),)
     export = DlrmRanking(OnnxModel(release_dir / DLRM_ONNX, "score", known))
     forms = {"export": lambda: export}
     if (release_dir / DLRM_PAIRS_ONNX).is_file():
@@ -98,6 +100,8 @@ def _inputs(candidates: int, items: int) -> Arrays:
             inputs[name] = drawn.astype(dtype)
     inputs["item_id"] = _FIRST_ITEM + np.arange(candidates)[None] % items
     inputs["user_embedding"] = rng.normal(size=(1, EMBEDDING_DIM)).astype(np.float32)
+    for name, dtype in RECENT_FEATURES.items():
+        inputs[name] = np.zeros((1, RECENT_CLICKS), dtype)
     for name in EMBEDDING_FEATURES:
         inputs[name] = rng.normal(size=(1, candidates, EMBEDDING_DIM)).astype(np.float32)
     return inputs

@@ -88,7 +88,7 @@ def build(export: Any) -> tuple[Any, Any, Any]:
     meet = [*users, *meet]
     meet_constants += graph.constants_of(users)
     flat, flat_constants = _flattened([port.name for port in of_item], width)
-    renamed = [_renamed(node, {port.name: f"{port.name}_rows" for port in of_item}) for node in items]
+    renamed = [_renamed(node, {port.name: f"::{port.name}_rows" for port in of_item}) for node in items]
     item_constants = graph.constants_of(items)
     return (
         _model(
@@ -107,24 +107,26 @@ def _meeting(graph: Graph, pairs: Pairs) -> tuple[list[Any], list[Any]]:
     widths = [graph.width(name) for name in pairs.items]
     nodes = [
         *(helper.make_node("Identity", [name], [alias]) for name, alias in pairs.users.items()),
-        helper.make_node("Split", [_PARTS, "widths"], list(pairs.items.values()), axis=2),
+        helper.make_node("Split", [_PARTS, "::widths"], list(pairs.items.values()), axis=2),
         *pairs.nodes,
-        helper.make_node("Squeeze", [pairs.score, "last_axis"], [_SCORE]),
+        helper.make_node("Squeeze", [pairs.score, "::last_axis"], [_SCORE]),
     ]
-    return nodes, [*pairs.constants, _ints("widths", *widths), _ints("last_axis", 2)]
+    return nodes, [*pairs.constants, _ints("::widths", *widths), _ints("::last_axis", 2)]
 
 
 def _flattened(names: Sequence[str], width: int) -> tuple[list[Any], list[Any]]:
     """Nodes that make rows of [B, K, ...]; the last one makes [B, K, width] of the items' parts."""
-    nodes, constants = [], [_ints("part_width", width)]
+    nodes, constants = [], [_ints("::part_width", width)]
     for name in names:
         columns = schema.EMBEDDING_DIM if name in schema.EMBEDDING_FEATURES else 1
-        constants.append(_ints(f"{name}_shape", -1, columns))
-        nodes.append(helper.make_node("Reshape", [name, f"{name}_shape"], [f"{name}_rows"]))
+        constants.append(_ints(f"::{name}_shape", -1, columns))
+        nodes.append(helper.make_node("Reshape", [name, f"::{name}_shape"], [f"::{name}_rows"]))
     whole = next(name for name in names if name not in schema.EMBEDDING_FEATURES)
-    nodes.append(helper.make_node("Shape", [whole], ["users_candidates"]))
-    nodes.append(helper.make_node("Concat", ["users_candidates", "part_width"], ["parts_shape"], axis=0))
-    return [*nodes, helper.make_node("Reshape", [_PART, "parts_shape"], [_PARTS])], constants
+    nodes.append(helper.make_node("Shape", [whole], ["::users_candidates"]))
+    nodes.append(
+        helper.make_node("Concat", ["::users_candidates", "::part_width"], ["::parts_shape"], axis=0)
+    )
+    return [*nodes, helper.make_node("Reshape", [_PART, "::parts_shape"], [_PARTS])], constants
 
 
 def _renamed(node: Any, names: dict[str, str]) -> Any:

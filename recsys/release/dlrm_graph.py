@@ -75,7 +75,7 @@ class Graph:
 
     def put(self, array: np.ndarray) -> str:
         """A new constant."""
-        name = f"constant_{len(self._arrays)}"
+        name = f"::constant_{len(self._arrays)}"
         self._arrays[name] = np.ascontiguousarray(array)
         return name
 
@@ -91,7 +91,7 @@ class Graph:
         Returns:
             The name of its output.
         """
-        name = f"{kind}_{len(self._made)}"
+        name = f"::{kind}_{len(self._made)}"
         self._made[name] = helper.make_node(kind, list(inputs), [name], **attributes)
         self.sides[name] = self._side(inputs)
         self.shapes[name] = shape

@@ -273,11 +273,11 @@ class Pairs:
         return total
 
     def _user(self, name: str) -> str:
-        return self.users.setdefault(name, f"of_user_{len(self.users)}")
+        return self.users.setdefault(name, f"::user_{len(self.users)}")
 
     def _item(self, name: str) -> str:
         self._graph.width(name)
-        return self.items.setdefault(name, f"of_item_{len(self.items)}")
+        return self.items.setdefault(name, f"::item_{len(self.items)}")
 
     def _matrix(self, name: str) -> np.ndarray | None:
         array = self._graph.array(name)
@@ -294,11 +294,11 @@ class Pairs:
         return self._put(np.array(numbers, np.int64))
 
     def _put(self, array: np.ndarray) -> str:
-        name = f"pair_constant_{len(self.constants)}"
+        name = f"::pair_constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def _add(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
-        name = f"pair_{len(self.nodes)}"
+        name = f"::pair_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name

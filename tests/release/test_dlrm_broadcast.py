@@ -35,6 +35,7 @@ def shopping(users: int, items: int, seed: int = 0) -> dict[str, np.ndarray]:
             if name in CODES
             else rng.normal(size=shape).astype(np.float32)
         )
+    inputs["user_embedding"] = np.zeros((users, 64), np.float32)
     for name in schema.EMBEDDING_FEATURES:
         inputs[name] = rng.normal(size=(CODES["item_id"], 64)).astype(np.float32)[inputs["item_id"]]
     return inputs
@@ -72,6 +73,12 @@ def test_another_ranker_is_left_alone_and_no_older_form_stays(tmp_path: Path) ->
     assert not write_broadcast(folder)
     assert not any((folder / file).exists() for file in FILES)
     assert load(folder, {}).items is None
+
+
+def test_any_other_network_of_rows_is_rewritten_too(tmp_path: Path) -> None:
+    folder = make_release(tmp_path / "release", items=30)
+    assert write_broadcast(folder)
+    assert difference(folder / schema.DLRM_ONNX, folder, seed=5) < 1e-5
 
 
 def test_nothing_of_the_item_alone_is_left_to_the_meeting(release: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from recsys.bench import daily
 from recsys.bench.daily import measure, summary
-from recsys.errors import BadUse, RecsysError
+from recsys.errors import BadUse
 from recsys.kubeflow import StepEvent
+from recsys.release.gate import judge
 from recsys.settings import Settings
 
 _USERS = 400
@@ -74,26 +75,29 @@ def test_days_that_cannot_be_are_refused_before_anything_is_trained(tmp_path) ->
     assert not (tmp_path / "home").exists()
 
 
-def test_a_release_that_its_gate_refused_is_measured_all_the_same(tmp_path) -> None:
-    from recsys.release.manifest import DataWindow
-    from recsys.release.store import ReleaseStore
-
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "file").write_text("x")
-
-    def refused(show) -> int:
+def test_each_step_is_timed_by_the_clock_and_on_the_cpu() -> None:
+    def make(show) -> int:
         show(StepEvent("train", "started"))
         subprocess.run([sys.executable, "-c", "for _ in range(10**6): pass"], check=True, timeout=60)
         show(StepEvent("train", "done", seconds=3.0))
-        window = DataWindow(fingerprint="d", days=(0,))
-        ReleaseStore(tmp_path / "releases").publish(tmp_path / "made", data=window, metrics={})
-        raise RecsysError("release 1", "refused by its gate", "It is kept")
+        show(StepEvent("gate", "done", seconds=7.0))
+        return 5
 
-    def failed(_) -> int:
-        raise RecsysError("step train", "no memory", "See the log")
-
-    run = daily._run(tmp_path, print, "parent", refused)
-    assert (run.release, run.seconds) == (1, 3.0)
+    told: list[str] = []
+    run = daily._run(told.append, "parent", make)
+    assert (run.release, run.seconds, told) == (5, 3.0, ["parent: train"])
+    assert run.steps == {"train": 3.0, "gate": 7.0}
     assert run.cpu_seconds > 0
-    with pytest.raises(RecsysError, match="no memory"):
-        daily._run(tmp_path, print, "parent", failed)
+
+
+def test_the_gate_lets_every_release_through_while_it_is_measured() -> None:
+    hurried = daily._hurried(Settings())
+    assert judge({"retrieval": {}, "chain": {}}, hurried.gate).passed is False, "what is missing still fails"
+    nothing = {
+        "retrieval": {"hit@300": 0.0, "ndcg@10": 0.1},
+        "chain": {"hit@10": 0.0, "ndcg@10": 0.0},
+        "ranker": {"auc": 0.0},
+        "baselines": {"popularity": {"hit@10": 1.0}},
+    }
+    assert judge(nothing, hurried.gate).passed
+    assert hurried.training == Settings().training

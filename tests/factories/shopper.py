@@ -21,7 +21,14 @@ class Shopper:
         self.system = system
         self.category = categories(system.home)
 
-    def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, Any]:
         request = urllib.request.Request(
             f"{self.system.url}{path}",
             method=method,
@@ -29,6 +36,7 @@ class Shopper:
             headers={
                 "content-type": "application/json",
                 "authorization": f"Bearer {token or self.system.token}",
+                **(headers or {}),
             },
         )
         try:
@@ -37,8 +45,8 @@ class Shopper:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
-    def recommend(self, user: int, **more: Any) -> dict[str, Any]:
-        status, body = self.call("POST", "/v1/recommendations", {"user_id": user, **more})
+    def recommend(self, user: int, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        status, body = self.call("POST", "/v1/recommendations", {"user_id": user, **more}, headers=headers)
         assert status == 200, body
         return body
 

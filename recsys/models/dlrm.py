@@ -10,6 +10,9 @@ Why it ranks better than the usual recipe (binary cross-entropy on in-batch nega
   so its order is retrieval's where there is nothing to add, and rows held out decide how much of the
   correction to trust.
 * Where the data has exposures, what was shown and passed over teaches it too.
+* What the newest clicks say is fitted on rows that retrieval has not seen (`recsys.models.intent_fit`): on its
+  own training rows retrieval looks so good that nothing could be learned beside it.
+* Its score is calibrated on such rows too.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ from recsys import schema
 from recsys.features.workflows import Workflows
 from recsys.models import blocks
 from recsys.models.columns import columns
+from recsys.models.correction import finished
 from recsys.models.examples import Catalogue, Examples, hold_out, newest
 from recsys.models.fit import History, Progress
+from recsys.models.intent import RECENT, Intent
 from recsys.models.ranking import RankingTrainer
 from recsys.models.towers import Towers
 from recsys.settings import RankingSettings, TrainingSettings, get_settings
@@ -49,29 +54,46 @@ class Ranker:
         model: Merlin's DLRM; puts out a logit, float32 [rows, 1].
         towers: Retrieval, whose score the logit is added to; None: the logit stands alone.
         level: What is taken from retrieval's score, so that a random item has about 0.
+        intent: What the newest clicks add; None: nothing.
+        slope: Of the calibrated logit; see `recsys.models.correction`.
+        offset: Of it.
         history: How each epoch went; see `recsys.models.fit.History`.
     """
 
     model: mm.Model
     towers: Towers | None = None
     level: float = 0.0
+    intent: Intent | None = None
+    slope: float = 1.0
+    offset: float = 0.0
     history: History = field(default_factory=list)
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What it scores: `FEATURES`, and what the query tower put out where it builds on retrieval."""
-        return FEATURES if self.towers is None else (*FEATURES, "user_embedding")
+        """What it scores: `FEATURES`, and of the query tower's output and newest clicks what it builds on."""
+        tower = () if self.towers is None else ("user_embedding",)
+        return (*FEATURES, *tower, *(() if self.intent is None else RECENT))
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Click score in 0..1, float32 [rows, 1], of `inputs`, tiled to the same rows.
 
-        0.5 is an item as likely to be clicked as one taken at random. It is a softsign and no sigmoid: in
-        float32 a sigmoid is 1 from a logit of 17 on, and the best items would tie.
+        It is a softsign of the calibrated logit: the sigmoid of that is the chance that an item is the one
+        clicked, when the other choice is an item taken at random. It is not that sigmoid itself, which in
+        float32 is 1 from a logit of 17 on, so that the best items would tie.
         """
+        return 0.5 + 0.5 * tf.nn.softsign(self.slope * self.logit(inputs) + self.offset)
+
+    def logit(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """What the score is made of before it is calibrated, float32 [rows, 1]."""
         logit = self.model({name: inputs[name] for name in FEATURES})
-        if self.towers is not None:
-            logit += self.towers.score(inputs) - self.level
-        return 0.5 + 0.5 * tf.nn.softsign(logit)
+        if self.towers is None:
+            return logit
+        vector = self.towers.vector(inputs)
+        retrieved = tf.reduce_sum(inputs["user_embedding"] * vector, axis=1, keepdims=True)
+        logit += retrieved - self.level
+        if self.intent is not None:
+            logit += self.intent({**inputs, "item_vector": vector}, retrieved)
+        return logit
 
 
 def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Model:
@@ -129,4 +151,5 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
     model = build(workflows, settings.ranking, settings.seed)
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
     history = trainer.run(held, progress)
-    return Ranker(model, retrieval, trainer.level, history)
+    ranker = Ranker(model, retrieval, trainer.level, history=history)
+    return finished(ranker, catalogue, held, settings.seed, settings.ranking.intent)

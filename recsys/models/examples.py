@@ -163,10 +163,23 @@ def hold_out(examples: Examples, share: float, most: int, seed: int) -> tuple[Ex
     Returns:
         What is left to train on, and the clicks that were set aside.
     """
-    user = examples.inputs["user_id"][:, 0]
-    last_day = (examples.timestamp > examples.timestamp.max() - 86_400) & (user >= FIRST_KNOWN_CODE)
-    users, clicks = np.unique(user[last_day & (examples.click == 1)], return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(users))[: int(len(users) * share)]
+    user, clicked = examples.inputs["user_id"][:, 0], examples.click == 1
+    end = examples.timestamp[clicked].max(initial=0)
+    last_day = (examples.timestamp > end - 86_400) & (user >= FIRST_KNOWN_CODE)
+    users, clicks = np.unique(user[last_day & clicked], return_counts=True)
+    # By a hash of the user: whom retrieval's training sets aside, the ranker's sets aside too, though it sees
+    # other rows. Rows that retrieval has learned by heart would tell it nothing.
+    order = np.argsort(_mixed(users, seed), kind="stable")[: int(len(users) * share)]
     chosen = users[order][np.cumsum(clicks[order]) <= most]
     aside = last_day & np.isin(user, chosen)
     return examples.take(~aside), examples.take(aside & (examples.click == 1))
+
+
+def _mixed(numbers: np.ndarray, seed: int) -> np.ndarray:
+    """A number of 64 bits for each, as if drawn at random (SplitMix64: Steele et al., 2014)."""
+    step = (seed + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+    mixed = numbers.astype(np.uint64) + np.uint64(step)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    result: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return result

@@ -80,6 +80,8 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
     kept = [trained.model.variables]
     if trained.towers is not None:
         kept += [trained.towers.candidate]
+    if trained.intent is not None:
+        kept += [trained.intent]
     _export(trained.score, trained.inputs, "score", Path(out_dir) / schema.DLRM_ONNX, kept)
 
 

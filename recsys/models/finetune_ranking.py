@@ -9,6 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from recsys.models import dlrm
+from recsys.models.correction import finished
 from recsys.models.dlrm import Ranker
 from recsys.models.examples import Examples, hold_out, newest
 from recsys.models.finetune_parent import Parent, restore
@@ -54,4 +55,5 @@ def tune(
     model(one)  # builds its variables
     restore(model.variables, parent.weights("dlrm"), "ranker")
     history = trainer.run(held, progress)
-    return Ranker(model, retrieval, trainer.level, history)
+    ranker = Ranker(model, retrieval, trainer.level, history=history)
+    return finished(ranker, parent.catalogue, held, recipe.seed, ranking.intent)

@@ -24,6 +24,7 @@ _INPUTS: Final = (
     *schema.CONTEXT_FEATURES,
     *schema.ITEM_FEATURES,
     *schema.EMBEDDING_FEATURES,
+    *schema.RECENT_FEATURES,
     "user_embedding",
 )
 _TOWER_INPUTS: Final = (*schema.USER_FEATURES, *schema.CONTEXT_FEATURES, *schema.RECENT_FEATURES, "timestamp")

@@ -155,23 +155,28 @@ class ChainLists:
         retrieved: Retrieval's scores, float32 [rows, K], best first.
         correction: The DLRM's logits of the same items.
         column: Where the click is, int64 [rows]; -1: not retrieved.
+        items: The items, item indexes [rows, K]; for whoever adds more to their scores.
     """
 
-    def __init__(self, retrieved: np.ndarray, correction: np.ndarray, column: np.ndarray) -> None:
-        self._retrieved, self._correction, self._column = retrieved, correction, column
+    def __init__(
+        self,
+        retrieved: np.ndarray,
+        correction: np.ndarray,
+        column: np.ndarray,
+        items: np.ndarray | None = None,
+    ) -> None:
+        self.retrieved, self.correction, self.column = retrieved, correction, column
+        self.items = np.empty((0, 0), np.int64) if items is None else items
 
     def log_likelihood(self, share: float = 1.0) -> float:
         """Mean log-probability of the click in its list, over the lists that hold it; in nats."""
-        there = self._column >= 0
-        scores = (self._retrieved + share * self._correction)[there].astype(np.float64)
-        greatest = scores.max(axis=1, keepdims=True)
-        log_total = np.log(np.exp(scores - greatest).sum(axis=1)) + greatest[:, 0]
-        own = scores[np.arange(len(scores)), self._column[there]]
-        return float(np.mean(own - log_total)) if len(own) else 0.0
+        there = self.column >= 0
+        scores = (self.retrieved + share * self.correction)[there]
+        return log_likelihood(scores, self.column[there]) if len(scores) else 0.0
 
     def metrics(self, share: float = 1.0) -> dict[str, float]:
         """Those of `recsys.models.metrics.summary`, and the log-likelihood."""
-        ranks = metrics.ranks(self._retrieved + share * self._correction, self._column)
+        ranks = metrics.ranks(self.retrieved + share * self.correction, self.column)
         return {**metrics.summary(ranks), "log_likelihood": self.log_likelihood(share)}
 
 
@@ -180,16 +185,30 @@ def chain_lists(model: mm.Model, retrieval: Towers, items: Tensors, rows: Exampl
     score = tf.function(model, reduce_retracing=True, autograph=False)
     width = min(_LIST, len(retrieval.items))
     rows = retrieval.readable(rows)
-    retrieved, correction, column = [], [], []
+    retrieved, correction, column, shown = [], [], [], []
     for at in range(0, len(rows), 64):
         part = rows.take(np.arange(at, min(at + 64, len(rows))))
         found = tf.math.top_k(retrieval.scores(tensors(part)), width)
         retrieved.append(found.values.numpy())
+        shown.append(found.indices.numpy())
         logits = score(tile(tensors(part), items, found.indices))
         correction.append(tf.reshape(logits, tf.shape(found.indices)).numpy())
-        is_click = found.indices.numpy() == part.item[:, None]
+        is_click = shown[-1] == part.item[:, None]
         column.append(np.where(is_click.any(axis=1), is_click.argmax(axis=1), -1))
-    return ChainLists(np.concatenate(retrieved), np.concatenate(correction), np.concatenate(column))
+    return ChainLists(*map(np.concatenate, (retrieved, correction, column, shown)))
+
+
+def log_likelihood(scores: np.ndarray, column: np.ndarray) -> float:
+    """Mean log-probability of the click in its list; in nats.
+
+    Args:
+        scores: [rows, K], rows at least 1.
+        column: Where the click is, int64 [rows], none -1.
+    """
+    given = scores.astype(np.float64)
+    greatest = given.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(given - greatest).sum(axis=1)) + greatest[:, 0]
+    return float(np.mean(given[np.arange(len(given)), column] - log_total))
 
 
 def listwise_loss(logits: tf.Tensor, correction: tf.Tensor, normalise: float = 0.1) -> tf.Tensor:

@@ -56,10 +56,9 @@ class Towers:
         """Inner product of each row's query embedding with every item's, float32 [rows, n]."""
         return tf.matmul(self.users(inputs), tf.constant(self.items), transpose_b=True)
 
-    def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Inner product of each row's `user_embedding`, [rows, 64], with its item's, float32 [rows, 1]."""
-        product = inputs["user_embedding"] * _run(self.candidate, inputs)
-        return tf.reduce_sum(product, axis=1, keepdims=True)
+    def vector(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Each row's item embedding, float32 [rows, 64]."""
+        return _run(self.candidate, inputs)
 
 
 def _inputs(tower: Any) -> list[str]:

@@ -71,7 +71,7 @@ def _features(names: Iterable[str]) -> dict[str, str]:
 _RANKER_INPUTS: Final = {
     **{name: tiled(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES)},
     **{name: feature(name) for name in ITEM_FEATURES},
-    **_same(*EMBEDDING_FEATURES, "user_embedding"),
+    **_same(*EMBEDDING_FEATURES, "user_embedding", *RECENT_FEATURES),
 }
 
 MODELS: Final[tuple[Model, ...]] = (

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import merlin.models.tf as mm
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsys import schema
 from recsys.errors import BadData
 from recsys.models import dlrm, ranking
 from recsys.models.metrics import auc
@@ -12,7 +15,9 @@ from recsys.models.metrics import auc
 
 def scored(ranker, shop, examples, items: np.ndarray) -> np.ndarray:
     catalogue = {name: tf.constant(column) for name, column in shop.catalogue.inputs.items()}
+    examples = examples.looking_back()
     rows = ranking.tile(ranking.tensors(examples), catalogue, tf.constant(items[:, None]))
+    rows |= {name: tf.constant(examples.inputs[name]) for name in schema.RECENT_FEATURES}
     if ranker.towers is not None:
         rows["user_embedding"] = ranker.towers.users(ranking.tensors(examples))
     return ranker.score(rows).numpy()[:, 0]
@@ -50,6 +55,7 @@ def test_the_held_out_rows_say_how_much_of_the_correction_is_kept(ranker):
 
 
 def test_without_the_correction_the_order_is_retrieval_s(shop, ranker):
+    ranker = replace(ranker, intent=None, slope=1.0, offset=0.0)
     last = next(layer for layer in ranker.model.submodules if layer.name == "logit")
     kept = last.get_weights()
     last.set_weights([np.zeros_like(weight) for weight in kept])

@@ -72,6 +72,7 @@ def test_the_models_read_what_their_exports_read() -> None:
         *schema.CONTEXT_FEATURES,
         *schema.ITEM_FEATURES,
         *schema.EMBEDDING_FEATURES,
+        *schema.RECENT_FEATURES,
         "user_embedding",
     }
 

@@ -17,6 +17,7 @@ from recsys.schema import (
     DLRM_PAIRS_ONNX,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
+    RECENT_FEATURES,
     USER_FEATURES,
 )
 from recsys.serving.item_parts import ItemParts
@@ -29,7 +30,10 @@ _CACHED_ROWS: Final = 512
 
 _TOWER: Final = "user_embedding"
 _PARTS: Final = "item_parts"
-_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, _TOWER)
+_OF_USERS: Final = (_TOWER, *RECENT_FEATURES)
+"""Inputs [B, width], the same for all of a user's candidates."""
+
+_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, *_OF_USERS)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class DlrmRanking:
 
         Args:
             inputs: Every user and context feature [B, 1], every item feature [B, K], the two embeddings
-                [B, K, 64], and user_embedding [B, 64]; where that is NaN, what the ranker adds to retrieval's
-                score decides alone.
+                [B, K, 64], recent_items and recent_ages [B, 50], and user_embedding [B, 64]; where that is
+                NaN, what the ranker adds to retrieval's score decides alone.
 
         Returns:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling
@@ -73,7 +77,7 @@ class DlrmRanking:
             some = {name: array[users] for name, array in inputs.items()}
             return self.model.run(some | {_PARTS: self.items.of(some)})
         some = {name: inputs[name][users] for name in self.model.inputs}
-        some |= {_TOWER: some[_TOWER][:, None]} if _TOWER in some else {}
+        some |= {name: some[name][:, None] for name in _OF_USERS if name in some}
         shape = inputs["item_id"][users].shape
         repeated = {name: np.broadcast_to(array, (*shape, *array.shape[2:])) for name, array in some.items()}
         rows = shape[0] * shape[1]

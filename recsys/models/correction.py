@@ -1,0 +1,121 @@
+"""The last steps of a ranker, on rows that nothing was trained on: the newest clicks, and calibration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize
+
+from recsys.models.examples import Catalogue, Examples
+from recsys.models.intent import RECENT, Intent
+from recsys.models.intent_fit import Lists, fit_intent
+from recsys.models.ranking import ChainLists, Tensors, chain_lists, tensors, tile
+
+if TYPE_CHECKING:  # which imports this module
+    from recsys.models.dlrm import Ranker
+
+_ROWS: Final = 64
+_DRAWS: Final = 4
+
+
+def finished(ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, hidden: int) -> Ranker:
+    """Adds what the newest clicks say, where that helps, and calibrates the score.
+
+    Args:
+        ranker: Trained; as it is where it does not build on retrieval or nothing is held out.
+        catalogue: All items.
+        held: Clicks that neither it nor retrieval was trained on.
+        seed: Of all draws.
+        hidden: Width of the network over the newest clicks; 0: none.
+
+    Returns:
+        The ranker; the last entry of its history says what was found.
+    """
+    towers = ranker.towers
+    if towers is None or not len(held):
+        return ranker
+    held = held.looking_back()
+    items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
+    if hidden:
+        intent = Intent(catalogue, towers.items, hidden, seed)
+        shown = chain_lists(ranker.model, towers, items, held)
+        found = fit_intent(intent, _lists(intent, shown, held, items, towers.items), seed)
+        ranker.history[-1] |= found
+        if found["intent_steps"]:
+            ranker = replace(ranker, intent=intent)
+    slope, offset = _calibration(ranker, items, held, seed)
+    ranker.history[-1] |= {"slope": slope, "offset": offset}
+    return replace(ranker, slope=slope, offset=offset)
+
+
+def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, vectors: np.ndarray) -> Lists:
+    features = []
+    for at in range(0, len(held), _ROWS):
+        part = slice(at, at + _ROWS)
+        found = tf.constant(shown.items[part])
+        recent = {name: tf.constant(held.inputs[name][part]) for name in RECENT}
+        width = tf.shape(found)[1]
+        user = {name: tf.repeat(each, width, axis=0) for name, each in intent.user(recent).items()}
+        flat = tf.reshape(found, [-1])
+        item = {name: tf.gather(items[name], flat) for name in (intent.category, "price")}
+        item["item_vector"] = tf.gather(vectors, flat)
+        features.append(intent.features(user, item).numpy().reshape(*found.shape, -1))
+    return Lists(
+        shown.retrieved,
+        shown.correction,
+        np.concatenate(features),
+        shown.column,
+        held.inputs["user_id"][:, 0],
+    )
+
+
+def _calibration(ranker: Ranker, items: Tensors, held: Examples, seed: int) -> tuple[float, float]:
+    """Slope and offset that make the sigmoid of a logit the chance that it is a click's, not a random item's.
+
+    As many random items as clicks: each click has `_DRAWS` of them, which weigh a part of one. Source: Platt,
+    "Probabilistic outputs for support vector machines", 1999.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(next(iter(items.values())))
+    drawn = rng.integers(count, size=(len(held), _DRAWS))
+    logits = logits_of(ranker, items, held, np.column_stack([held.item, drawn])).astype(np.float64)
+    x = np.concatenate([logits[:, 0], logits[:, 1:].ravel()])
+    clicked = np.arange(len(x)) < len(held)
+    # Platt's targets: one row more of each kind, so that a perfect ranker's slope is finite too.
+    target = np.where(clicked, (len(held) + 1) / (len(held) + 2), 1 / (len(held) + 2))
+    weight = np.where(clicked, 1.0, 1 / _DRAWS)
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        chance = line[0] * x + line[1]
+        slack = (1 / (1 + np.exp(-np.clip(chance, -500, 500))) - target) * weight
+        entropy = np.logaddexp(0, chance) - target * chance
+        return float(entropy @ weight), np.array([slack @ x, slack.sum()])
+
+    slope, offset = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
+    return (float(slope), float(offset)) if slope > 0 else (1.0, 0.0)
+
+
+def logits_of(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndarray) -> np.ndarray:
+    """A ranker's logits of some items of each row, float32 [rows, K].
+
+    Args:
+        ranker: It builds on towers.
+        catalogue: Features of all items.
+        rows: With `Examples.looking_back` where the ranker or the query tower looks back.
+        items: Item indexes [rows, K].
+    """
+    found = []
+    for at in range(0, len(rows), _ROWS):
+        part = rows.take(np.arange(at, min(at + _ROWS, len(rows))))
+        given = tensors(part)
+        chosen = tf.constant(items[at : at + _ROWS])
+        inputs = tile(given, catalogue, chosen)
+        own = {name: given[name] for name in RECENT if name in given}
+        if ranker.towers is not None:
+            own["user_embedding"] = ranker.towers.users(given)
+        inputs |= {name: tf.repeat(each, chosen.shape[1], axis=0) for name, each in own.items()}
+        found.append(ranker.logit(inputs).numpy().reshape(chosen.shape))
+    return np.concatenate(found)

@@ -104,6 +104,18 @@ class RecommendClient:
             inputs["timestamp"] = _column("timestamp", timestamp, len(users))
         return recommendations(self._infer(inputs), top)
 
+    def is_ready(self) -> bool:
+        """Whether the ensemble is served; the answer comes over the connection that requests go over.
+
+        Raises:
+            Unavailable: The server did not answer in time.
+        """
+        try:
+            return bool(self._client.is_model_ready(ENSEMBLE, client_timeout=self._timeout_s))
+        except InferenceServerException as error:
+            cause = " ".join(str(error.message()).split()) or str(error.status())
+            raise Unavailable(f"Triton at {self._url}", cause, "See `recsys status`") from error
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

@@ -69,3 +69,8 @@ def test_pads_are_cut_off() -> None:
     assert full.ids == [8, 9, 10, 11]
     assert [found.ids for found in client_module.recommendations(answer, 1)] == [[7], [8]]
     assert [len(found.ids) for found in client_module.recommendations(answer, 50)] == [2, 4]
+
+
+def test_readiness_of_a_server_that_is_not_there_is_unavailable_too(nobody: RecommendClient) -> None:
+    with nobody, pytest.raises(Unavailable, match="Triton at 127"):
+        nobody.is_ready()

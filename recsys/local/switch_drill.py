@@ -33,6 +33,8 @@ _QUESTIONS: Final = 48
 _QUIET: Final = 0.2
 """Share of the time before the first switch."""
 _WARM_S: Final = 2.0
+_REST_S: Final = 2.0
+"""Least time between two switches, without which there would be nothing quiet to compare with."""
 _TOP_K: Final = 10
 _DEADLINE_S: Final = 10.0
 """The gateway's, so that what is slow shows as slow and not as an answer from a fallback."""
@@ -55,7 +57,7 @@ def run(
 
     Args:
         settings: Home with at least one release, replicas, widths.
-        seconds: How long clients ask.
+        seconds: How long clients ask at least.
         switches: Promotions and rollbacks, together.
         clients: Who ask at the same time.
         releases: The one to begin with and the one to promote; by default the current release and its twin.
@@ -104,11 +106,11 @@ def _seen(ids: np.ndarray, scores: np.ndarray) -> Items:
 def _switch(
     settings: Settings, releases: tuple[int, int], seconds: float, switches: int, note: Note
 ) -> list[Switch]:
-    """Switch there and back, evenly over what is left after a quiet beginning."""
+    """Switch there and back, evenly over what is left after a quiet beginning, or as fast as it goes."""
     begun, done = time.monotonic(), []
     quiet, pause = _QUIET * seconds, (1 - _QUIET) * seconds / max(1, switches)
     for place in range(switches):
-        _sleep_until(begun + quiet + place * pause)
+        _sleep_until(max(begun + quiet + place * pause, done[-1].ended + _REST_S if done else 0.0))
         back = place % 2 == 1
         number = releases[0] if back else releases[1]
         at = time.monotonic()

@@ -26,7 +26,6 @@ from recsys.release.answers import sample
 from recsys.release.manifest import DataWindow
 from recsys.release.promote import Promoter
 from recsys.release.promote_remote import Cluster, promote_there
-from recsys.release.replica import Replica
 from recsys.serving.layout import Layout, only
 
 pytestmark = pytest.mark.functional
@@ -82,21 +81,6 @@ def test_a_release_that_does_not_load_leaves_all_as_they_were(system: System, tm
         Promoter(system.replicas).promote(number, compare=pytest.fail, commit=pytest.fail)
     assert serving(system) == {only(1)}
     assert system.store.current() == 1
-
-
-def test_a_replica_that_answers_otherwise_brings_the_others_back(system: System) -> None:
-    first, second = system.replicas()
-    asked: list[str] = []
-
-    def compare(replica: Replica) -> None:
-        asked.append(replica.name)
-        if replica.name == second.name:
-            raise RecsysError(replica.name, "answers otherwise", "Do not serve it")
-
-    with pytest.raises(RecsysError, match="answers otherwise"):
-        Promoter(lambda: [first, second]).promote(2, compare, commit=pytest.fail)
-    assert asked == [first.name, second.name]
-    assert serving(system) == {only(1)}
 
 
 def test_a_canary_answers_its_users_and_is_compared(system: System) -> None:

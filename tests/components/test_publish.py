@@ -11,6 +11,7 @@ from kfp.dsl import Artifact, Dataset, Model
 
 from components.publish import publish
 from recsys.data.dataset import Dataset as ShopData
+from recsys.data.splits import write_split
 from recsys.release.store import ReleaseStore
 
 
@@ -26,7 +27,7 @@ def run(tmp_path: Path, artefact: Any) -> Any:
     judgement = artefact(Artifact, "judgement")
     Path(judgement.path).mkdir()
 
-    def publish_release(reason: str = "", fingerprint: str = "") -> int:
+    def publish_release(reason: str = "", fingerprint: str = "", parent: int = 0) -> int:
         report = {"passed": not reason, "reason": reason, "checks": []}
         Path(judgement.path, "gate.json").write_text(json.dumps(report))
         return publish.python_func(
@@ -37,6 +38,7 @@ def run(tmp_path: Path, artefact: Any) -> Any:
             store=str(tmp_path / "releases"),
             fingerprint=fingerprint,
             settings_fingerprint="s",
+            parent=parent,
         )
 
     return publish_release
@@ -71,3 +73,17 @@ def test_refused_release_is_kept_and_not_served(run: Any, tmp_path: Path) -> Non
 def test_later_release_waits_for_its_promotion(run: Any, tmp_path: Path) -> None:
     assert (run(fingerprint="a"), run(fingerprint="b")) == (1, 2)
     assert ReleaseStore(tmp_path / "releases").current() == 1
+
+
+def test_a_fine_tuned_release_names_its_parent(run: Any, tmp_path: Path) -> None:
+    run(fingerprint="a")
+    assert run(fingerprint="b", parent=1) == 2
+    full, daily = (ReleaseStore(tmp_path / "releases").show(number) for number in (1, 2))
+    assert (full.kind, full.parent) == ("full", None)
+    assert (daily.kind, daily.parent) == ("daily", 1)
+
+
+def test_days_of_the_split_are_those_that_were_learned(run: Any, tmp_path: Path) -> None:
+    write_split(ShopData.open(tmp_path / "shop"), range(11))
+    run()
+    assert ReleaseStore(tmp_path / "releases").show(1).data.days == tuple(range(11))

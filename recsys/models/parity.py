@@ -55,9 +55,9 @@ def _distance(exported: Path, saved: Path) -> float:
 
 
 def _drawn(port: Any) -> np.ndarray:
-    """Rows whose codes are small enough for any table."""
+    """Rows whose codes are small enough for any table, and whose ages are not negative."""
     rng = np.random.default_rng(0)
     shape = [_ROWS, *(size if isinstance(size, int) else 1 for size in port.shape[1:])]
     if _DTYPES[port.type] is np.float32:
-        return rng.normal(size=shape).astype(np.float32)
+        return rng.random(shape).astype(np.float32)
     return rng.integers(0, 4, size=shape).astype(_DTYPES[port.type])

@@ -88,9 +88,9 @@ class _Timed:
 
 
 def _drawn(name: str, serving: ServingSettings) -> np.ndarray:
-    """Values of a tensor that any model takes, [1, …]: codes of every table, and numbers around 0."""
+    """Values of a tensor that any model takes, [1, …]: codes of every table, numbers from 0 to 1."""
     tensor = TENSORS[name]
     shape, rng = (1, *tensor.dims(serving)), np.random.default_rng(0)
     if tensor.dtype.kind == "f":
-        return rng.normal(size=shape).astype(tensor.dtype)
+        return rng.random(shape).astype(tensor.dtype)
     return rng.integers(0, _CODES, size=shape).astype(tensor.dtype)

@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from factories.release import make_release
+from factories.release import make_degenerate_model, make_release
+from onnx import TensorProto, helper, numpy_helper
 
 from recsys import schema
 from recsys.errors import BadData
@@ -40,4 +42,32 @@ def test_model_that_does_not_run_is_named(tmp_path: Path, file: str) -> None:
     release = make_release(tmp_path / "release")
     (release / file).write_bytes(b"no model")
     with pytest.raises(BadData, match=file):
+        measure([release], SERVING, 3)
+
+
+def test_ages_of_clicks_are_none_from_the_future(tmp_path: Path) -> None:
+    """A tower may take their logarithm."""
+    release = make_release(tmp_path / "release")
+    width = [None, schema.RECENT_CLICKS]
+    nodes = [
+        helper.make_node("Add", ["recent_ages", "one"], ["more"]),
+        helper.make_node("Log", ["more"], ["user_embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tower",
+        [helper.make_tensor_value_info("recent_ages", TensorProto.FLOAT, width)],
+        [helper.make_tensor_value_info("user_embedding", TensorProto.FLOAT, width)],
+        [numpy_helper.from_array(np.array(1, np.float32), "one")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, release / schema.QUERY_TOWER_ONNX)
+    assert np.all(measure([release], SERVING, 3)[0]["query_tower"] > 0)
+
+
+def test_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
+    release = make_release(tmp_path / "release")
+    inputs = {name: (dtype, 1) for name, dtype in schema.USER_FEATURES.items()}
+    make_degenerate_model(release / schema.QUERY_TOWER_ONNX, inputs, "user_embedding")
+    with pytest.raises(BadData, match="query_tower of .*: gives no numbers"):
         measure([release], SERVING, 3)

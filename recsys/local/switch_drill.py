@@ -107,7 +107,8 @@ def _switch(
     settings: Settings, releases: tuple[int, int], seconds: float, switches: int, note: Note
 ) -> list[Switch]:
     """Switch there and back, evenly over what is left after a quiet beginning, or as fast as it goes."""
-    begun, done = time.monotonic(), []
+    begun = time.monotonic()
+    done: list[Switch] = []
     quiet, pause = _QUIET * seconds, (1 - _QUIET) * seconds / max(1, switches)
     for place in range(switches):
         _sleep_until(max(begun + quiet + place * pause, done[-1].ended + _REST_S if done else 0.0))

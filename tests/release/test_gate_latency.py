@@ -69,5 +69,5 @@ def test_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
     release = make_release(tmp_path / "release")
     inputs = {name: (dtype, 1) for name, dtype in schema.USER_FEATURES.items()}
     make_degenerate_model(release / schema.QUERY_TOWER_ONNX, inputs, "user_embedding")
-    with pytest.raises(BadData, match="query_tower of .*: gives no numbers"):
+    with pytest.raises(BadData, match=r"query_tower of .*: gives no numbers"):
         measure([release], SERVING, 3)

@@ -8,9 +8,10 @@ import uuid
 from typing import Annotated, Final
 
 import numpy as np
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recsys.online import api
+from recsys.online.answer_json import written
 from recsys.online.auth import Scope
 from recsys.online.clock import wall_ms
 from recsys.online.doorkeeper import needs
@@ -37,8 +38,13 @@ _PROBLEM: Final = documented(
 )
 
 
-@router.post("/recommendations", dependencies=[Depends(needs(Scope.READ))], responses=_PROBLEM)
-async def recommend(asked: api.RecommendationRequest, request: Request) -> api.Recommendations:
+@router.post(
+    "/recommendations",
+    dependencies=[Depends(needs(Scope.READ))],
+    responses=_PROBLEM,
+    response_model=api.Recommendations,
+)
+async def recommend(asked: api.RecommendationRequest, request: Request) -> api.Recommendations | Response:
     """Recommend items to a user or an anonymous visitor."""
     question = Question(
         UNKNOWN if asked.user_id is None else asked.user_id,
@@ -54,14 +60,17 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
     answer = await _services(request).recommender.recommend(wish)
     _observe(request, answer)
     _expose(request, question.user_id, answer)
+    if not asked.explain:
+        plain = written(answer, request_id.get(), asked.user_id)
+        return Response(plain, media_type="application/json")
     return api.Recommendations(
         request_id=request_id.get(),
         user_id=asked.user_id,
         release=answer.catalogue.release if answer.catalogue else None,
         degraded=int(answer.degraded),
         fallbacks=[str(rung.name).lower() for rung in answer.degraded],
-        items=_items(answer, asked.explain),
-        timings_ms=answer.timings_ms if asked.explain else None,
+        items=_items(answer),
+        timings_ms=answer.timings_ms,
     )
 
 
@@ -141,15 +150,14 @@ def _seed(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little", signed=True)
 
 
-def _items(answer: Answer, explain: bool) -> list[api.RecommendedItem]:
+def _items(answer: Answer) -> list[api.RecommendedItem]:
     if answer.catalogue is None:
         return []
     items = []
     for place, (index, score) in enumerate(zip(answer.indexes, answer.scores, strict=True)):
         item = api.RecommendedItem(**answer.catalogue.card(index), score=score)
-        if explain:
-            item.source = answer.sources[place]
-            item.candidate_of = [str(each.name).lower() for each in answer.candidate_of[place]]
+        item.source = answer.sources[place]
+        item.candidate_of = [str(each.name).lower() for each in answer.candidate_of[place]]
         items.append(item)
     return items
 

@@ -19,6 +19,7 @@ from recsys.cli import (
     evaluate,
     event,
     items,
+    keys,
     pipeline,
     precompute,
     recommend,
@@ -42,6 +43,7 @@ app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(release.app, name="release")
 app.add_typer(items.app, name="items")
 app.add_typer(bench.app, name="bench")
+app.add_typer(keys.app, name="keys")
 app.add_typer(evaluate.app, name="evaluate")
 for command in (
     services.up,

@@ -150,6 +150,15 @@ def create_key(path: Path, scopes: Sequence[Scope] = tuple(Scope), name: str = "
     return token
 
 
+def read_keys(path: Path) -> list[ApiKey]:
+    """The keys of a file, revoked ones among them.
+
+    Raises:
+        BadData: The file is missing or not one of keys.
+    """
+    return list(_read(path).values())
+
+
 def revoke_key(path: Path, key_id: str) -> None:
     """Make a key useless from now on.
 

@@ -38,21 +38,35 @@ def daily(
     json: Json = False,
 ) -> None:
     """Fine-tune a release on new days; left out: all since its training but the newest, which judges."""
-    from recsys.kubeflow import run_daily
+    from recsys.kubeflow import StepEvent, run_daily
+    from recsys.local.promotion import promote_here
 
     settings, wanted = get_settings(), parse_days(days)
     with _shown(Steps()) as show:
-        made = run_daily(data, settings.home, settings, show, days=wanted, release=release)
+
+        def promote(number: int) -> None:
+            def told(replica: str, event: str) -> None:
+                show(StepEvent("", "note", message=f"{replica}: {event}"))
+
+            promote_here(settings, number, told)
+
+        made = run_daily(data, settings.home, settings, show, days=wanted, release=release, promote=promote)
     _tell(made, json)
 
 
 def _tell(release: int, json: bool) -> None:
-    """Say which release was made, and whether it is the one that is served."""
+    """Have running servers serve the release if it is current now, and say what became of it."""
+    from recsys.local.promotion import follow
     from recsys.release.store import ReleaseStore
 
+    with Steps().step("Running servers") as note:
+        promoted = follow(get_settings(), lambda name, event: note(f"{name}: {event}"))
     current = ReleaseStore(get_settings().home / "releases").current()
     if json:
         print_json({"release": release, "current": current})
+        return
+    if promoted:
+        results.print(f"Release {release} is served; `recsys release show {release}` says more.")
         return
     serve = "recsys up" if current == release else f"recsys release promote {release}"
     results.print(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from recsys import valkey
+from recsys.errors import RecsysError
 from recsys.local.fill import fill_features, settings_at
 from recsys.local.service import Context
 from recsys.local.state import Running, StateFile
@@ -70,6 +71,31 @@ def promote_here(
         bring=lambda promoter, compare: promoter.promote(number, compare, lambda: store.set_current(number)),
         without=lambda: store.set_current(number),
     )
+
+
+def follow(settings: Settings, report: Report = silent) -> Promotion | None:
+    """Have running servers serve the release that a pipeline has made current.
+
+    Args:
+        settings: Home and the promotion's own.
+        report: Told what happens, by replica.
+
+    Returns:
+        What was done; None where no Triton runs, or all serve it already.
+
+    Raises:
+        RecsysError: It cannot be served; what was served still is, and the pointer says so again.
+    """
+    store = ReleaseStore(settings.home / "releases")
+    current = store.current()
+    serving = {one.layout().ensemble for one in replicas(settings, StateFile(settings.home).read())}
+    if current is None or serving <= {current}:
+        return None
+    try:
+        return promote_here(settings, current, report)
+    except RecsysError:
+        store.set_current(min(serving))
+        raise
 
 
 def challenge_here(settings: Settings, number: int, report: Report = silent) -> Promotion | None:

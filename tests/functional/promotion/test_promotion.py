@@ -13,7 +13,7 @@ from factories.two_tritons import System
 from pydantic import SecretStr
 
 from recsys.errors import RecsysError
-from recsys.local.promotion import challenge_here, promote_here, withdraw_here
+from recsys.local.promotion import challenge_here, follow, promote_here, withdraw_here
 from recsys.local.switch_drill import own_answers
 from recsys.local.switch_load import Clients
 from recsys.local.switch_report import Switch, report
@@ -55,7 +55,12 @@ def test_nobody_notices_a_promotion_and_a_rollback(system: System) -> None:
         for number in (2, 1):
             time.sleep(0.5)
             began = time.monotonic()
-            done = promote_here(system.settings, number, fill=False)
+            if number == 2:
+                system.store.set_current(2)  # as a pipeline does
+                done = follow(system.settings)
+            else:
+                done = promote_here(system.settings, 1, fill=False)
+            assert done is not None
             switches.append(Switch(number, number == 1, began, time.monotonic(), done.seconds))
             up_leaves_alone(system)
         time.sleep(0.5)
@@ -75,8 +80,10 @@ def test_a_release_that_does_not_load_leaves_all_as_they_were(system: System, tm
     table.unlink()
     table.write_bytes(b"PK\x03\x04 not a table")
     number = publish(system, broken)
+    system.store.set_current(number)
     with pytest.raises(RecsysError, match="item_workflow"):
-        promote_here(system.settings, number, fill=False)
+        follow(system.settings)
+    assert system.store.current() == 1
     with pytest.raises(RecsysError, match=r"Triton at .*nvt_item_transform"):
         Promoter(system.replicas).promote(number, compare=pytest.fail, commit=pytest.fail)
     assert serving(system) == {only(1)}

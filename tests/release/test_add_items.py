@@ -34,10 +34,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Dataset.open(folder)
 
 
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
+    return make_item_release(tmp_path_factory.mktemp("release"), dataset)
+
+
 @pytest.fixture
-def store(tmp_path: Path, dataset: Dataset) -> ReleaseStore:
+def store(tmp_path: Path, release: Path) -> ReleaseStore:
     """Holds release 1, of 40 items."""
-    release = make_item_release(tmp_path / "release", dataset)
     store = ReleaseStore(tmp_path / "releases")
     store.publish(
         release, data=DataWindow(fingerprint="f", days=(0,), items=40), metrics={"chain": {"mrr": 1}}

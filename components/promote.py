@@ -6,7 +6,7 @@ from components.image import TRAINING_IMAGE
 
 
 @component(base_image=TRAINING_IMAGE, install_kfp_package=False)
-def promote(release: int, parent: int, reason: str, store: str) -> bool:
+def promote(release: int, parent: int, reason: str, store: str, hold: bool) -> bool:
     """Makes a release the current one if its gate let it through and its parent still is.
 
     Args:
@@ -14,6 +14,7 @@ def promote(release: int, parent: int, reason: str, store: str) -> bool:
         parent: The release that it was made from.
         reason: Why the gate refused it; empty when it passed.
         store: The release store: a folder, or a URL such as `s3://bucket/releases`.
+        hold: Leave it to whoever runs the pipeline, who can reach the servers.
 
     Returns:
         Whether it is the current one now.
@@ -23,7 +24,7 @@ def promote(release: int, parent: int, reason: str, store: str) -> bool:
     from recsys.release.remote import open_store
     from recsys.release.tracking import on_promote
 
-    promoted = not reason and succeed(open_store(store), release, parent)
+    promoted = not reason and not hold and succeed(open_store(store), release, parent)
     trouble = on_promote(open_store(store)) if promoted else ""
     if trouble:
         report(trouble)

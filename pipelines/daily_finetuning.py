@@ -35,6 +35,7 @@ def daily_finetuning(
     store: str = RELEASE_MOUNT,
     fingerprint: str = "",
     settings_fingerprint: str = "",
+    hold: bool = False,
 ) -> int:
     """Learns new days.
 
@@ -49,6 +50,7 @@ def daily_finetuning(
         store: The release store: a folder, by default the mounted volume's, or a URL.
         fingerprint: Of all inputs, to find the release again by.
         settings_fingerprint: Of the settings.
+        hold: Publish only; promotion is left to whoever runs the pipeline.
 
     Returns:
         The release number.
@@ -105,6 +107,7 @@ def daily_finetuning(
         parent=taken.outputs["number"],
         reason=decision.outputs["Output"],
         store=store,
+        hold=hold,
     )
     with_releases(on_cpu(promoted)).set_caching_options(False)
     return published.output

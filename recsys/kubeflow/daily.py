@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from recsys.kubeflow.inputs import fingerprint, published, require_passed
 from recsys.kubeflow.local import run_local
 from recsys.kubeflow.recipe import recipe_of
 from recsys.release.digest import json_sha256
-from recsys.release.lineage import plan_lesson, succeed
+from recsys.release.lineage import plan_lesson
 from recsys.release.store import ReleaseStore
 from recsys.settings import Settings
 
@@ -27,6 +27,7 @@ def run_daily(
     *,
     days: Sequence[int] = (),
     release: int = 0,
+    promote: Callable[[int], object] | None = None,
 ) -> int:
     """Fine-tunes a release on new days and publishes the outcome, or gives the one published before.
 
@@ -39,6 +40,8 @@ def run_daily(
         progress: Told of every event.
         days: The days to learn; empty for all newer than the parent's but the newest one, which judges.
         release: The parent; 0 for the current release.
+        promote: Puts a release before the shop, pointer included; by default only the pointer moves. Called
+            while the parent is the current release, also for a release that a killed run has published.
 
     Returns:
         The release number.
@@ -67,6 +70,7 @@ def run_daily(
             "store": str(store.root),
             "fingerprint": made_of,
             "settings_fingerprint": json_sha256(recipe),
+            "hold": True,
         }
         number = int(run_local(daily_finetuning, arguments, home, progress)["Output"])
     else:
@@ -74,7 +78,8 @@ def run_daily(
         note = f"Release {number} has learned day {learned} from release {lesson.parent}: nothing to train"
         progress(StepEvent("", "note", message=note))
     require_passed(store, number)
-    succeed(store, number, lesson.parent)  # a run that was killed just before may not have come to it
+    if store.current() == lesson.parent:
+        (promote or store.set_current)(number)
     return number
 
 

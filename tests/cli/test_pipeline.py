@@ -10,6 +10,7 @@ from factories.shop import make_shop
 import recsys.kubeflow
 from recsys.errors import RecsysError
 from recsys.kubeflow import StepEvent
+from recsys.settings import Settings
 
 EVENTS = (
     StepEvent("validate", "started", 1, 2),
@@ -72,12 +73,21 @@ def test_daily_passes_days_and_parent_on(
     calls = []
 
     def run_daily(data: Path, where: Path, _: object, progress: Callable, **chosen: object) -> int:
+        promote = chosen.pop("promote")
         calls.append((data, where, chosen))
+        promote(4)
         for event in EVENTS:
             progress(event)
         return 4
 
+    promoted = []
+
+    def promote_here(settings: Settings, number: int, report: Callable[[str, str], None]) -> None:
+        promoted.append((settings.home, number))
+        report("triton", "serves release 4")
+
     monkeypatch.setattr(recsys.kubeflow, "run_daily", run_daily)
+    monkeypatch.setattr("recsys.local.promotion.promote_here", promote_here)
     outcome = run("pipeline", "run", "daily", "--data", shop, "--days", "11-12", "--release", "2", "--json")
     assert json.loads(outcome.out) == {"release": 4, "current": None}
     run("pipeline", "run", "daily", "--data", shop)
@@ -86,6 +96,8 @@ def test_daily_passes_days_and_parent_on(
         {"days": [], "release": 0},
     ]
     assert {call[:2] for call in calls} == {(shop, home)}
+    assert promoted == [(home, 4)] * 2
+    assert "triton: serves release 4" in outcome.err
 
 
 def test_a_clean_copy_of_the_data_is_kept(run, shop: Path, home: Path, trained: list) -> None:

@@ -62,6 +62,14 @@ def test_a_release_takes_its_parent_s_place_if_nothing_stands_against_it(
     made = make_release(tmp_path / "child", seed=1)
     window = DataWindow(fingerprint="d", days=(2, 3, 4, 5, 6))
     child = store.publish(made, data=window, metrics={}, kind="daily", parent=1)
-    promoted = promote.python_func(release=child, parent=1, reason=reason, store=str(store))
+    promoted = promote.python_func(release=child, parent=1, reason=reason, store=str(store), hold=False)
     assert promoted == (not reason)
     assert store.current() == (1 if reason else child)
+
+
+def test_a_release_on_hold_waits(store: ReleaseStore, tmp_path: Path) -> None:
+    made = make_release(tmp_path / "child", seed=1)
+    window = DataWindow(fingerprint="d", days=(2, 3, 4, 5, 6))
+    child = store.publish(made, data=window, metrics={}, kind="daily", parent=1)
+    assert not promote.python_func(release=child, parent=1, reason="", store=str(store), hold=True)
+    assert store.current() == 1

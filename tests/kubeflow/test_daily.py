@@ -101,6 +101,22 @@ def test_a_run_that_was_killed_before_its_promotion_is_promoted_by_the_next(run,
     assert (len(pipeline.calls), store.current()) == (1, 2)
 
 
+def test_promotion_may_be_another_s_and_is_asked_for_until_it_is_done(run, pipeline, store):
+    asked: list[int] = []
+
+    def fails(number: int) -> None:
+        asked.append(number)
+        raise RecsysError("triton", "answers otherwise", "It serves what it served")
+
+    for _ in range(2):
+        with pytest.raises(RecsysError, match="answers otherwise"):
+            run(promote=fails)
+    assert (asked, store.current()) == ([2, 2], 1)
+    assert run(promote=store.set_current) == 2
+    assert run(promote=fails) == 2, "it is current: nobody is asked again"
+    assert len(pipeline.calls) == 1
+
+
 def test_a_release_that_another_one_has_overtaken_is_not_promoted(run, store, tmp_path):
     other = make_release(tmp_path / "other", seed=2)
     published = store.publish(other, data=DataWindow(fingerprint="d", days=(0, 1, 2)), metrics={})

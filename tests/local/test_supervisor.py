@@ -232,3 +232,28 @@ def test_another_release_restarts_only_what_serves_it(settings: Settings) -> Non
     assert pids(second)["store"] == before["store"]
     assert pids(second)["server"] != before["server"]
     second.down()
+
+
+def test_which_release_is_current_is_asked_anew_at_every_up(settings: Settings) -> None:
+    """A promotion may have moved the servers on since this supervisor was made."""
+    current = [1]
+    services = [replace(echo_service("server"), serves_release=True)]
+    watching = Supervisor(services, settings, release=1, current=lambda: current[0])
+    watching.up()
+    before = pids(watching)
+    running = watching.state.read()
+    watching.state.write({name: replace(entry, release=2) for name, entry in running.items()})
+    current[0] = 2
+    watching.up()
+    assert pids(watching) == before
+    watching.down()
+
+
+def test_up_stops_what_an_up_with_more_services_left(pair: Supervisor, settings: Settings) -> None:
+    pair.up()
+    left = find(pids(pair)["server"])
+    fewer = Supervisor(pair.services[:1], settings)
+    fewer.up()
+    assert left is not None
+    assert not left.alive()
+    assert list(fewer.state.read()) == ["store"]

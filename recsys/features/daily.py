@@ -56,7 +56,7 @@ def daily_rows(
     Raises:
         BadData: The release keeps no recipe, or holds none of the items.
     """
-    training = _recipe(release_dir)
+    training = training_recipe(release_dir)
     taken = new_and_replayed(
         dataset,
         new_days,
@@ -78,6 +78,18 @@ def daily_rows(
     return DailyRows(frame.assign(replayed=taken["replayed"].to_numpy()[known]), counts)
 
 
+def training_recipe(release_dir: Path) -> TrainingSettings:
+    """The settings that a release was trained with.
+
+    Raises:
+        BadData: It keeps none, as releases of older versions do.
+    """
+    path = release_dir / schema.RECIPE_FILE
+    if not path.is_file():
+        raise BadData(str(path), "the release keeps nothing to start from", "Train it fully once more")
+    return TrainingSettings.model_validate_json(path.read_bytes())
+
+
 def _counts(taken: pd.DataFrame, known_item: np.ndarray, release_dir: Path) -> dict[str, int]:
     new = ~taken["replayed"].to_numpy()
     vocabulary = ArrayWorkflow.load(release_dir, schema.USER_WORKFLOW)
@@ -92,10 +104,3 @@ def _counts(taken: pd.DataFrame, known_item: np.ndarray, release_dir: Path) -> d
         "new_items": taken["item_id"][new_item].nunique(),
         "new_item_rows": int(new_item.sum()),
     }
-
-
-def _recipe(release_dir: Path) -> TrainingSettings:
-    path = release_dir / schema.RECIPE_FILE
-    if not path.is_file():
-        raise BadData(str(path), "the release keeps nothing to start from", "Train it fully once more")
-    return TrainingSettings.model_validate_json(path.read_bytes())

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from recsys import schema
 from recsys.errors import BadData
+from recsys.features.daily import training_recipe
 from recsys.features.workflows import Workflows, load
 from recsys.models.examples import Catalogue
 from recsys.models.towers import SAVEDMODELS
@@ -56,10 +57,7 @@ class Parent:
         Raises:
             BadData: It keeps nothing to start from, as those of older versions do.
         """
-        recipe = release_dir / schema.RECIPE_FILE
-        if not recipe.is_file():
-            raise BadData(str(recipe), "the release keeps nothing to start from", "Train it fully once more")
-        training = TrainingSettings.model_validate_json(recipe.read_bytes())
+        training = training_recipe(release_dir)
         workflows = load(release_dir / schema.FITTED_WORKFLOWS_DIR)
         tables = [
             np.load(release_dir / file)

@@ -32,6 +32,7 @@ def add(
 ) -> None:
     """Make items recommendable with the models as they are: a release of its own, served at once."""
     from recsys.local.promotion import promote_here
+    from recsys.local.retention import prune_here
     from recsys.local.services import require_release
     from recsys.release.add_items import add_items
     from recsys.release.item_file import read_item_file
@@ -52,6 +53,8 @@ def add(
             promote_here(settings, done.release, lambda name, event: note(f"{name}: {event}", None))
     if done.release != current:
         note_in_mlflow()
+        if settings.releases.keep:
+            prune_here(settings, settings.releases.keep)
     if json:
         print_json(asdict(done))
     elif done.release == done.parent:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories.item_release import make_item_release, new_items
+from factories.item_release import FIRST_NEW, make_item_release, new_items
 from factories.shop import make_shop
 
 from recsys.data.dataset import Dataset
@@ -60,6 +60,16 @@ def test_what_cannot_be_added_is_said_in_one_line(run: Any, store: ReleaseStore,
     assert "release 2 holds it already. Add --update to change it" in refused.err
     assert run("items", "add", file, "--update").code == 0
     assert store.current() == 3
+
+
+def test_old_releases_go_where_that_is_set(
+    run: Any, store: ReleaseStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_RELEASES__KEEP", "1")
+    for first in (0, 10, 20):
+        new_items(2).assign(item_id=[FIRST_NEW + first, FIRST_NEW + first + 1]).to_csv(file, index=False)
+        assert run("items", "add", file).code == 0
+    assert store.numbers() == (3, 4)  # what is served, and what a rollback would serve
 
 
 def test_there_must_be_a_release(run: Any, file: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+MOST_REPLICAS: Final = 16
+"""Triton servers of a local system, at most."""
 
 
 class ServingSettings(BaseModel):
@@ -24,7 +28,7 @@ class ServingSettings(BaseModel):
     onnx_backend: Literal["python", "triton-cpu", "triton-gpu"] = Field(
         "python", description="what runs tower and ranker: the Python backend or Triton's own onnxruntime"
     )
-    replicas: int = Field(1, ge=1, le=16, description="Triton servers of a local system")
+    replicas: int = Field(1, ge=1, le=MOST_REPLICAS, description="Triton servers of a local system")
     fused_instances: int = Field(1, ge=1, description="processes of ensemble_fused, each with its own memory")
     http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")
     grpc_port: int = Field(8001, ge=0, le=65535)

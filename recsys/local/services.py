@@ -14,7 +14,7 @@ from recsys.local.supervisor import Supervisor
 from recsys.release.releases import Releases
 from recsys.release.store import ReleaseStore
 from recsys.serving import triton
-from recsys.settings import Settings
+from recsys.settings import MOST_REPLICAS, Settings
 
 
 def supervisor(settings: Settings) -> Supervisor:
@@ -99,7 +99,8 @@ def services(replicas: int = 1) -> tuple[Service, ...]:
         replicas: Triton servers; the second is called triton-2.
     """
     tritons = [replace(TRITON, name=name, plan=_plan_named(name)) for name in triton_names(replicas)]
-    needs = ("valkey", *(service.name for service in tritons))
+    # Of every Triton that there may be: it restarts when one is added, and when one is taken away.
+    needs = ("valkey", *triton_names(MOST_REPLICAS))
     gateway = Service("gateway", plans.plan_gateway, is_ready=plans.gateway_is_ready, needs=needs)
     return (VALKEY, *tritons, WORKER, gateway)
 

@@ -69,8 +69,7 @@ class Supervisor:
             running = self.state.read()
             if self._current is not None:
                 self.release = self._current()
-            self._stop_strangers(running, report)
-            restarted: set[str] = set()
+            restarted = self._stop_strangers(running, report)
             for service in self.services:
                 before = running.get(service.name)
                 if before and self._may_stay(service, before, restarted):
@@ -114,12 +113,14 @@ class Supervisor:
                     self._retry(service, retries[service.name], report)
             time.sleep(_POLL_S)
 
-    def _stop_strangers(self, running: dict[str, Running], report: Report) -> None:
-        """Stop what an `up` with more services left, such as a second Triton."""
-        for name in sorted(running.keys() - {service.name for service in self.services}):
+    def _stop_strangers(self, running: dict[str, Running], report: Report) -> set[str]:
+        """Stop what an `up` with more services left, such as a second Triton; their names."""
+        strangers = running.keys() - {service.name for service in self.services}
+        for name in sorted(strangers):
             report(name, "stopping")
             running.pop(name).process.stop()
             self.state.write(running)
+        return set(strangers)
 
     def _retry(self, service: Service, retry: _Retry, report: Report) -> None:
         now = time.monotonic()

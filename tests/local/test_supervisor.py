@@ -249,11 +249,17 @@ def test_which_release_is_current_is_asked_anew_at_every_up(settings: Settings) 
     watching.down()
 
 
-def test_up_stops_what_an_up_with_more_services_left(pair: Supervisor, settings: Settings) -> None:
-    pair.up()
-    left = find(pids(pair)["server"])
-    fewer = Supervisor(pair.services[:1], settings)
+def test_up_stops_what_an_up_with_more_services_left(settings: Settings) -> None:
+    services = [echo_service("one"), echo_service("two"), echo_service("door", needs=("one", "two"))]
+    more, fewer = Supervisor(services, settings), Supervisor([services[0], services[2]], settings)
+    more.up()
+    before = pids(more)
+    left = find(before["two"])
     fewer.up()
     assert left is not None
     assert not left.alive()
-    assert list(fewer.state.read()) == ["store"]
+    after = pids(fewer)
+    assert set(after) == {"one", "door"}
+    assert after["one"] == before["one"]
+    assert after["door"] != before["door"]  # it still knew the one that is gone
+    fewer.down()

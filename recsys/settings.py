@@ -9,7 +9,6 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
 MOST_REPLICAS: Final = 16
 """Triton servers of a local system, at most."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.cli import evaluate, release_store, release_trial
+from recsys.cli import evaluate_tables, release_store, release_trial
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json, results, table
 from recsys.cli.steps import Steps
@@ -79,7 +79,7 @@ def show(release: Number, json: Json = False) -> None:
     results.print(table(f"Release {release}", ("", ""), summary))
     if "chain" in manifest.metrics:
         results.print()
-        evaluate.show(manifest.metrics)
+        evaluate_tables.show(manifest.metrics)
     results.print()
     files = [(name, f"{one.size:,}", one.sha256[:12]) for name, one in manifest.files.items()]
     results.print(table("Files", ("file", "bytes", "sha256"), files, right=("bytes",)))

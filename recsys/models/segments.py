@@ -15,6 +15,8 @@ HEAD_SHARE: Final = 0.5
 """The most popular items that together have this share of the training clicks are the head."""
 
 _LIGHT, _HEAVY = 1 / 3, 2 / 3
+_USUAL: Final = 0.2
+"""Share of a user's training clicks from which on a category is usual for them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def segment(
 
     Returns:
         By name: `user` (new: no click in training; light, regular and heavy: thirds of the users by
-        their clicks), `device`, `item` (head, tail or never clicked in training), `repeat` and `category`.
+        their clicks), `device`, `item` (head, tail or never clicked in training), `repeat`, `taste` (the
+        category_l1 is usual for the user, rare, or none of their training clicks was in it) and `category`.
     """
     index = pd.Index(dataset.items["item_id"])
     item_clicks = np.bincount(index.get_indexer(clicks["item_id"]), minlength=len(index))
@@ -74,6 +77,7 @@ def segment(
         "device": _by_device(rows["device_type"].to_numpy()),
         "item": _by_popularity(item, item_clicks),
         "repeat": Segmentation(("new to the user", "clicked before"), repeated.astype(np.int64)),
+        "taste": _by_taste(dataset.items, index, rows, clicks),
         "category": _by_category(dataset.items, rows["category_l1"].to_numpy()),
     }
 
@@ -96,6 +100,16 @@ def _by_popularity(item: np.ndarray, clicks: np.ndarray) -> Segmentation:
     head = head_items(clicks)[item]
     code = np.where(head, 0, np.where(clicks[item] > 0, 1, 2))
     return Segmentation(("head", "tail", "new"), code.astype(np.int64))
+
+
+def _by_taste(items: pd.DataFrame, index: pd.Index, rows: pd.DataFrame, clicks: pd.DataFrame) -> Segmentation:
+    category = items["category_l1"].to_numpy()[index.get_indexer(clicks["item_id"])]
+    pairs = pd.DataFrame({"user_id": clicks["user_id"].to_numpy(), "category_l1": category})
+    share = pairs.value_counts() / pairs.groupby("user_id").size()
+    asked = pd.MultiIndex.from_frame(rows[["user_id", "category_l1"]])
+    own = share.reindex(asked).fillna(0.0).to_numpy()
+    code = np.select([own == 0, own < _USUAL], [2, 1], 0)
+    return Segmentation(("usual category", "rare category", "new category"), code.astype(np.int64))
 
 
 def _by_category(items: pd.DataFrame, category: np.ndarray) -> Segmentation:

@@ -54,7 +54,7 @@ def test_the_document_has_the_promised_shape(release, dataset, tmp_path):
     for part in ("chain", "retrieval"):
         for metric, (low, high) in document["intervals"][part].items():
             assert low <= document[part][metric] <= high
-    assert document["segments"].keys() == {"user", "device", "item", "repeat", "category"}
+    assert document["segments"].keys() == {"user", "device", "item", "repeat", "taste", "category"}
     assert sum(found["rows"] for found in document["segments"]["device"].values()) == 120
     assert document["exposure"].keys() == judged | {"chain, unseen", "clicks"}
     assert document["calibration"]["negatives"] == "uniform"

@@ -38,6 +38,7 @@ def test_rows_are_sorted_by_who_how_and_what():
     assert labels(found["device"]) == ["mobile", "tablet", "unknown", "desktop"]
     assert labels(found["item"]) == ["head", "tail", "new", "tail"]
     assert labels(found["repeat"]) == ["clicked before", *["new to the user"] * 3]
+    assert labels(found["taste"]) == ["usual category", "new category", "usual category", "new category"]
     assert labels(found["category"]) == ["a", "b", "b", "b"]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import numpy as np
 import optuna
 import pytest
@@ -205,5 +206,7 @@ def test_the_experiment_searches_the_same_space():
         else:
             assert (float(space["min"]), float(space["max"])) == (part.low, part.high)
     assert document["spec"]["maxTrialCount"] == 12
+    job = template["trialSpec"] | {"metadata": {"name": "trial"}}
+    kubernetes_validate.validate(job, "1.30", strict=True)
     with pytest.raises(BadUse, match="image"):
         katib.experiment(Settings(), 12, "")

@@ -207,7 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with AgentServer((options.host, settings.promotion.agent_port), agent, key) as server:
             control = Control(options.triton, key, settings.promotion.load_s)
             replica = Replica("here", control, agent, settings.serving.variant)
-            watch = threading.Thread(target=keep_up, args=(agent, replica, options.source), daemon=True)
+            watch = threading.Thread(target=keep_up, args=(agent, replica, options.source, options.release))
+            watch.daemon = True
             watch.start()
             server.serve_forever()
     except RecsysError as error:

@@ -24,18 +24,19 @@ _log = logging.getLogger(__name__)
 _EVERY_S: Final = 5.0
 
 
-def keep_up(agent: Agent, replica: Replica, source: str, every_s: float = _EVERY_S) -> None:
+def keep_up(agent: Agent, replica: Replica, source: str, pinned: int = 0, every_s: float = _EVERY_S) -> None:
     """Look at the pointer again and again; in a Triton's pod until a promotion takes over.
 
     Args:
         agent: Of this pod.
         replica: This pod's Triton.
         source: Root of the release store.
+        pinned: The release that this pod was told to start on, whatever the pointer says; 0 for none.
         every_s: Seconds between looks.
     """
     while not agent.told.is_set():
         try:
-            if look(agent, replica, source):
+            if look(agent, replica, source, pinned):
                 agent.ready.set()
         except RecsysError as error:
             # Triton is still loading, or the store is away for a moment: what is served goes on being served.
@@ -44,13 +45,14 @@ def keep_up(agent: Agent, replica: Replica, source: str, every_s: float = _EVERY
     agent.ready.set()
 
 
-def look(agent: Agent, replica: Replica, source: str) -> bool:
+def look(agent: Agent, replica: Replica, source: str, pinned: int = 0) -> bool:
     """Come to the release that is current, if this pod is not on it.
 
     Args:
         agent: Of this pod.
         replica: This pod's Triton.
         source: Root of the release store.
+        pinned: See `keep_up`.
 
     Returns:
         Whether this pod is on it now.
@@ -58,7 +60,7 @@ def look(agent: Agent, replica: Replica, source: str) -> bool:
     Raises:
         RecsysError: The release cannot be brought here, or does not load.
     """
-    current = open_store(source).current()
+    current = pinned or open_store(source).current()
     if current is None:
         return False
     if not agent.has_models:

@@ -206,6 +206,14 @@ def test_a_pod_that_started_on_the_old_release_catches_up(pod: Agent, source: Re
     assert pod.read() == only(2)
 
 
+def test_a_pod_that_was_told_its_release_does_not_follow_the_pointer(
+    pod: Agent, source: ReleaseStore
+) -> None:
+    source.set_current(2)
+    assert look(pod, Replica("here", Loading(pod), pod), str(source.root), pinned=1)
+    assert pod.read() == only(1)
+
+
 def test_a_pod_that_a_promotion_has_spoken_to_leaves_it_in_charge(
     pod: Agent, address: str, source: ReleaseStore
 ) -> None:

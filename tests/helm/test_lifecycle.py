@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import helm_python as helm
 import pytest
 from factories.api_server import ApiServer, api_server
-from factories.chart import CHART, Object, containers, merge, render, values
+from factories.chart import CHART, containers, merge, render, values
 
 NAMESPACE = "shop"
 
@@ -34,12 +34,13 @@ def test_a_release_lives_and_goes(server: ApiServer, engine: helm.Config) -> Non
     assert server.objects.keys() == wanted
     assert _release(server) == 7
 
-    newer = merge(chosen, {"release": {"number": 8}, "daily": {"enabled": False}})
+    newer = merge(chosen, {"promotion": {"release": 8}, "daily": {"enabled": False}})
     engine.upgrade(CHART, "shop", newer, namespace=NAMESPACE, timeout=60)
     assert server.refusals == []
     assert _release(server) == 8
     assert server.names("CronJob") == set(), "what the chart no longer holds is removed"
-    assert server.names("Job") == {"everything-feast-fill-2"}, "each revision fills with its own Job"
+    jobs = {"everything-feast-fill-2", "everything-promote-8-2"}
+    assert server.names("Job") == jobs, "each revision fills and promotes with Jobs of its own"
 
     engine.rollback("shop", version=1, timeout=60)
     assert server.refusals == []
@@ -67,7 +68,7 @@ def test_an_object_that_cannot_be_stops_the_installation(server: ApiServer, engi
 
 
 def _release(server: ApiServer) -> int:
-    """The release number that Triton's pods would fetch."""
-    deployment: Object = server.objects["Deployment", "everything-triton"]
-    fetch, _ = containers(deployment["spec"]["template"])
-    return int(next(arg for arg in fetch["args"] if arg.startswith("--release=")).partition("=")[2])
+    """What the promotion's Job, the one there is, promotes."""
+    (job,) = (name for name in server.names("Job") if "-promote-" in name)
+    (container,) = containers(server.objects["Job", job]["spec"]["template"])
+    return int(container["args"][2])

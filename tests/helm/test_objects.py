@@ -6,7 +6,7 @@ import json
 
 import kubernetes_validate
 import pytest
-from factories.chart import Object, containers, named, pods, render, values
+from factories.chart import Object, containers, merge, named, pods, render, values
 
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35")
 CUSTOM = {"ServiceMonitor", "PrometheusRule"}
@@ -83,10 +83,49 @@ def test_the_same_values_give_the_same_pods(everything: list[Object]) -> None:
 
 def test_release_number_and_own_environment_reach_the_pods(everything: list[Object]) -> None:
     deployment = named(everything, "Deployment", "everything-triton")
-    fetch, triton = containers(deployment["spec"]["template"])
+    fetch, agent, triton = containers(deployment["spec"]["template"])
+    # Who writes the models' configs, and who serves them.
+    for container in (fetch, agent, triton):
+        assert {"name": "RECSYS_SERVING__RANKED", "value": "200"} in container["env"]
+        assert container["image"].startswith("registry.example/triton@sha256:")
+    for container in (fetch, agent):
+        assert {"name": "RECSYS_SERVING__ONNX_BACKEND", "value": "triton-gpu"} in container["env"]
+    pinned = render(merge(values("smallest"), {"release": {"number": 7}}))
+    fetch, _ = containers(named(pinned, "Deployment", "shop-recsys-triton")["spec"]["template"])
     assert "--release=7" in fetch["args"]
-    assert {"name": "RECSYS_SERVING__RANKED", "value": "200"} in triton["env"]
-    assert triton["image"].startswith("registry.example/triton@sha256:")
+
+
+def test_a_promotion_reaches_every_pod_with_the_key_and_least_rights(everything: list[Object]) -> None:
+    """Its arguments name headless Services whose ports the agents and Tritons listen on."""
+    job = named(everything, "Job", "everything-promote-7-1")
+    (container,) = containers(job["spec"]["template"])
+    services = {
+        f"dns:{each['metadata']['name']}.shop.svc:{port['port']}"
+        for each in everything
+        if each["kind"] == "Service" and each["spec"].get("clusterIP") == "None"
+        for port in each["spec"]["ports"]
+    }
+    options = dict(one.split("=", 1) for one in container["args"] if "=" in one)
+    assert container["args"][:3] == ["release", "promote", "7"]
+    assert {options["--replica"], options["--gateway"]} <= services
+    assert options["--source"] == "s3://shop/releases"
+    assert job["spec"]["template"]["spec"]["serviceAccountName"] == "everything-promotion"
+    key = [one for one in container["env"] if one["name"] == "RECSYS_PROMOTION__ADMIN_KEY"]
+    for name in ("everything-triton", "everything-gateway"):
+        agents = [
+            one
+            for one in containers(named(everything, "Deployment", name)["spec"]["template"])
+            if one["name"] == "agent"
+        ]
+        assert [each["env"].count(key[0]) for each in agents] == [1]
+        assert agents[0]["restartPolicy"] == "Always"
+        assert agents[0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert options["--source"] in agents[0]["args"][0]
+
+
+def test_without_promotions_there_is_no_agent(installations: dict[str, list[Object]]) -> None:
+    for _, template in pods(installations["eks"]):
+        assert "agent" not in {container["name"] for container in containers(template)}
 
 
 def _selector(each: Object) -> dict[str, str] | None:

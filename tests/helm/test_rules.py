@@ -62,7 +62,7 @@ def test_rules_compute_what_their_scenarios_say(name: str) -> None:
         "idle",
         "a batch for each of its requests",
         "the sum of the pods",
-    ],  # fmt: skip
+    ],
 )
 def test_the_scenarios_tell_wrong_formulas(tmp_path: Path, right: str, wrong: str, fails: str) -> None:
     recording = (FILES / "recording.yaml").read_text()

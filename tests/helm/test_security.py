@@ -117,6 +117,7 @@ def test_triton_hears_the_gateway_prometheus_and_promotions_only(everything: lis
         ("grpc", "gateway"),
         ("http", "promotion"),
         ("grpc", "promotion"),
+        ("agent", "promotion"),
         ("metrics", "namespace"),
     }
 
@@ -130,8 +131,9 @@ def test_the_metadata_service_is_out_of_reach(everything: list[Object]) -> None:
 
 
 def test_only_named_callers_reach_the_gateway_when_they_are_named(everything: list[Object]) -> None:
-    (rule,) = named(everything, "NetworkPolicy", "everything-gateway")["spec"]["ingress"]
+    rule, agents = named(everything, "NetworkPolicy", "everything-gateway")["spec"]["ingress"]
     assert len(rule["from"]) == 2  # the shop's namespace and Prometheus
+    assert [_who(peer) for peer in agents["from"]] == ["promotion"]
     open_to_all = render(merge(values("smallest"), {}))
     (rule,) = named(open_to_all, "NetworkPolicy", "shop-recsys-gateway")["spec"]["ingress"]
     assert "from" not in rule

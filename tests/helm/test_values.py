@@ -24,6 +24,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"triton": {"autoscaling": {"minReplicas": 9}}}, "minReplicas"),
     ({"triton": {"autoscaling": {"busyPercent": 100}}}, "/triton/autoscaling/busyPercent"),
     ({"triton": {"headroom": -1}}, "/triton/headroom"),
+    ({"promotion": {"release": 7}}, "promotion.enabled"),
+    ({"promotion": {"enabled": True}, "release": {"number": 7}}, "release.number"),
     ({"events": {"log": "kafka"}}, "/events/log"),
     ({"events": {"log": "sqs"}}, "events.queueUrl"),
     ({"events": {"queueUrl": "<url>"}}, "/events/queueUrl"),

@@ -46,6 +46,7 @@ def test_roles_trust_one_service_account_each() -> None:
         "Triton": "system:serviceaccount:${Namespace}:${Name}-triton",
         "Gateway": "system:serviceaccount:${Namespace}:${Name}-gateway",
         "Worker": "system:serviceaccount:${Namespace}:${Name}-worker",
+        "Promotion": "system:serviceaccount:${Namespace}:${Name}-promotion",
         "Training": "system:serviceaccount:${PipelineNamespace}:${PipelineAccount}",
     }
 
@@ -60,6 +61,14 @@ def test_triton_can_only_read_releases() -> None:
         for action in as_list(one["Action"])
     }
     assert actions == {"s3:ListBucket", "s3:GetObject"}
+
+
+def test_a_promotion_can_only_read_releases_and_move_the_pointer() -> None:
+    roles = resources("roles", "AWS::IAM::Role")
+    assert roles["Promotion"]["ManagedPolicyArns"] == [{"Ref": "ReadReleases"}, {"Ref": "PointAtRelease"}]
+    (written,) = (one for place, one in statements() if place == "roles.PointAtRelease")
+    assert as_list(written["Action"]) == ["s3:PutObject"]
+    assert str(written["Resource"]).rstrip("'}").endswith("/releases/current")
 
 
 @pytest.mark.parametrize("name", BUCKETS)

@@ -138,6 +138,64 @@ capabilities: { drop: [ALL] }
     {{- include "recsys.fetchMounts" $root | nindent 4 }}
 {{- end -}}
 
+{{/* Secret with the key of Triton's model control and of the agents. */}}
+{{- define "recsys.adminSecret" -}}
+{{- default (printf "%s-triton-admin" (include "recsys.fullname" .)) .Values.triton.adminKey.existingSecret -}}
+{{- end -}}
+
+{{/* The key, for whoever promotes or is promoted. */}}
+{{- define "recsys.adminKey" -}}
+- { name: RECSYS_PROMOTION__AGENT_PORT, value: {{ .Values.promotion.port | quote }} }
+- name: RECSYS_PROMOTION__ADMIN_KEY
+  valueFrom: { secretKeyRef: { name: {{ include "recsys.adminSecret" . }}, key: key } }
+{{- end -}}
+
+{{/*
+The agent beside a server, which brings releases when a promotion says so: a sidecar, so that it runs before the
+server and ends after it. Takes (list $ image env).
+*/}}
+{{- define "recsys.agent" -}}
+{{- $root := index . 0 -}}
+- name: agent
+  restartPolicy: Always
+  image: {{ include "recsys.image" (list $root (index . 1)) }}
+  imagePullPolicy: {{ (index . 1).pullPolicy }}
+  command: [python, -m, recsys.release.agent]
+  args:
+    - --source={{ $root.Values.release.source }}
+    - --into={{ $root.Values.release.home }}
+  env:
+    {{- include "recsys.env" $root | nindent 4 }}
+    {{- include "recsys.adminKey" $root | nindent 4 }}
+    {{- with index . 2 }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  ports:
+    - { name: agent, containerPort: {{ $root.Values.promotion.port }} }
+  startupProbe:
+    httpGet: { path: /healthz, port: agent }
+    periodSeconds: 2
+    timeoutSeconds: 2
+    failureThreshold: 60
+  # A pod that started while a promotion went on is not ready before it serves the release that is current.
+  readinessProbe:
+    httpGet: { path: /readyz, port: agent }
+    periodSeconds: 5
+    timeoutSeconds: 2
+    failureThreshold: 2
+  livenessProbe:
+    httpGet: { path: /healthz, port: agent }
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
+  resources:
+    {{- toYaml $root.Values.promotion.agentResources | nindent 4 }}
+  securityContext:
+    {{- include "recsys.containerSecurity" $root | nindent 4 }}
+  volumeMounts:
+    {{- include "recsys.fetchMounts" $root | nindent 4 }}
+{{- end -}}
+
 {{/* Where a component's pods go. Takes (list $ component values). */}}
 {{- define "recsys.placement" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $values := index . 2 -}}

@@ -67,9 +67,9 @@ class Rows:
         reaches = _reach(self._own, metric), _reach(self._parent, metric)
         if reaches[0] is not None and reaches[1] is not None:
             return draws.of_reaches(reaches[0], reaches[1])
-        key = "pair_row" if metric in _PAIRS else "row"
-        _, rows, others = np.intersect1d(self._own[key], self._parent[key], return_indices=True)
-        if not len(rows) or len(rows) < _SHARED * len(self._own[key]):
+        own_keys, parent_keys = _keys(self._own, metric), _keys(self._parent, metric)
+        _, rows, others = np.intersect1d(own_keys, parent_keys, return_indices=True)
+        if not len(rows) or len(rows) < _SHARED * len(own_keys):
             return _nothing()
         user, users = _users(self._own, metric, rows)
         own = _statistic(self._own, metric, rows, user)
@@ -104,6 +104,13 @@ def _statistic(outcomes: Outcomes, metric: str, rows: np.ndarray, user: np.ndarr
     if metric == "ranker.ece":
         return calibration_error_of(user, outcomes["pair_label"][rows], probability(outcomes)[rows])
     return share_of(user, metrics.gains(ranks(outcomes, part)[rows])[name])
+
+
+def _keys(outcomes: Outcomes, metric: str) -> np.ndarray:
+    """What tells the rows of a metric apart; a negative may be the very item that was clicked."""
+    if metric in _PAIRS:
+        return outcomes["pair_row"] + outcomes["pair_label"].astype(np.uint64)
+    return outcomes["row"]
 
 
 def _users(outcomes: Outcomes, metric: str, rows: np.ndarray) -> tuple[np.ndarray, int]:

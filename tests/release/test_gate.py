@@ -10,8 +10,11 @@ from factories.outcomes import make_outcomes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.models.outcomes import Outcomes
+from recsys.release.bootstrap import Draws
 from recsys.release.gate import checks, judge
 from recsys.release.gate_check import Evidence
+from recsys.release.gate_rows import Rows
 from recsys.settings import GateSettings
 
 GOOD: dict[str, Any] = {
@@ -158,3 +161,18 @@ def test_export_must_compute_what_was_trained(far: float, passed: bool) -> None:
     found = judge(Evidence(GOOD, parity={"dlrm": far}), SETTINGS)
     assert found.passed == passed
     assert passed or found.reason.startswith("parity.dlrm")
+
+
+def test_negative_that_is_the_clicked_item_stays_a_row_of_its_own() -> None:
+    pairs = {
+        "pair_row": np.array([5, 9, 5, 9]) * 1_000,
+        "pair_user": np.arange(4),
+        "pair_label": np.array([1, 1, 0, 0]),
+        "pair_score": np.array([0.9, 0.8, 0.8, 0.1]),
+    }
+    rows = Rows(Outcomes.of(**pairs), Outcomes.of(**pairs))
+    assert rows.interval("ranker.ece", Draws(50)).value == pytest.approx(0.3)
+    assert rows.against_parent("ranker.ece", Draws(50), difference=True).value == 0
+    better = Outcomes.of(**{**pairs, "pair_score": np.array([1.0, 1.0, 0.0, 0.0])})
+    worse = Rows(Outcomes.of(**pairs), better).against_parent("ranker.ece", Draws(50), difference=True)
+    assert worse.value == pytest.approx(0.3)

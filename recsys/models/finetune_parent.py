@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from recsys import schema
 from recsys.errors import BadData
 from recsys.features.daily import training_recipe
 from recsys.features.workflows import Workflows, load
+from recsys.models.click_state import ClickState
 from recsys.models.examples import Catalogue
 from recsys.models.towers import SAVEDMODELS
 from recsys.serving.onnx_model import OnnxModel
@@ -89,6 +90,26 @@ class Parent:
         except (tf.errors.OpError, LookupError) as error:
             fix = "Train the release fully once more"
             raise BadData(str(path), "there is no SavedModel with its variables", fix) from error
+
+    def click_state(self) -> ClickState | None:
+        """Its users' clicks, with a vector for each item that was added since its training."""
+        state = ClickState.load(self.path)
+        if state is None or len(state.vectors) == len(self.catalogue):
+            return state
+        nothing = len(state.vectors)
+        clicks = np.where(state.clicks == nothing, np.int32(len(self.catalogue)), state.clicks)
+        return replace(state, vectors=self.widened(state.vectors), clicks=clicks)
+
+    def widened(self, table: np.ndarray) -> np.ndarray:
+        """A table of the items trained on, with rows for those added since: the row of the item most alike.
+
+        Args:
+            table: [n, width], n the items that training knew.
+        """
+        embeddings = self.item_embeddings()
+        unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-9)
+        like = np.argmax(unit[len(table) :] @ unit[: len(table)].T, axis=1)
+        return np.concatenate([table, table[like]])
 
     def item_embeddings(self) -> np.ndarray:
         """Its items' embeddings by its exported candidate tower, float32 [n, 64]."""

@@ -8,7 +8,7 @@ other features' embeddings and the network follow in a few epochs.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class _Histories:
     def of(
         cls, parent: Parent, new: Examples, held: Examples, session: SessionParts | None
     ) -> _Histories | None:
-        state = ClickState.load(parent.path)
+        state = parent.click_state()
         if state is None:
             return None
         users, length = state.clicks.shape
@@ -177,7 +177,9 @@ def _restored(
         return query, None
     base = len(query.variables)
     restore(query.variables, saved[:base], "query tower")
-    return query, SessionParts.restored(saved[base:], recipe)
+    *parts, tokens = saved[base:]
+    parts.append(replace(tokens, value=parent.widened(tokens.value)))  # items may have been added since
+    return query, SessionParts.restored(parts, recipe)
 
 
 def _by_index(catalogue: Catalogue) -> Catalogue:

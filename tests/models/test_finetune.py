@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,28 @@ def test_the_ranker_goes_on_from_the_parent_s_weights(parent, new_rows, ranker, 
     kept = tuned.history[-1].get("correction", 1.0)
     np.testing.assert_allclose(tuned.model(inputs), kept * ranker.model(inputs), atol=1e-4)
     assert isinstance(tuned, dlrm.Ranker)
+
+
+def test_items_added_since_training_are_read_like_those_most_alike(parent, new_rows, tmp_path):
+    """A twin of the last item, with an id that training has not seen, stands at the end of the catalogue."""
+    shutil.copytree(parent.path, tmp_path / "longer")
+    longer = tmp_path / "longer"
+    with np.load(parent.path / schema.ITEM_FEATURES_FILE) as raw:
+        twin = {name: np.append(raw[name], raw[name][-1]) for name in schema.ITEM_RAW}
+    twin["item_id"][-1] = 5_000_000
+    np.savez(longer / schema.ITEM_FEATURES_FILE, **twin)
+    for name in (schema.IMAGE_EMBEDDINGS_FILE, schema.TEXT_EMBEDDINGS_FILE):
+        table = np.load(parent.path / name)
+        np.save(longer / name, np.concatenate([table, table[-1:]]))
+    grown = Parent.load(longer)
+    state, before = grown.click_state(), parent.click_state()
+    assert len(state.vectors) == len(before.vectors) + 1
+    np.testing.assert_array_equal(state.vectors[:-1], before.vectors)
+    assert (state.vectors[-1] == before.vectors).all(axis=1).any()
+    gap = before.clicks == len(before.vectors)
+    np.testing.assert_array_equal(state.clicks == len(state.vectors), gap)
+    np.testing.assert_array_equal(state.clicks[~gap], before.clicks[~gap])
+
+    rows = new_rows.assign(item_id=np.where(new_rows.index % 5 == 0, 5_000_000, new_rows["item_id"]))
+    tuned = finetune_retrieval.tune(grown, rows, _STILL)
+    assert (tuned.state.clicks == len(before.vectors)).any(), "the new item is in histories now"

@@ -24,6 +24,7 @@ from recsys.index.index import Index
 from recsys.release import files
 from recsys.release.assemble import FEAST_DIR
 from recsys.release.digest import files_under
+from recsys.release.gate_report import unmeasured
 from recsys.release.item_file import ItemFile
 from recsys.release.item_tables import ItemTables
 from recsys.release.manifest import Manifest, Verdict
@@ -163,11 +164,10 @@ def _share(folder: Path, staging: Path) -> None:
 
 def _verdict(parent: Manifest, added: int, updated: int) -> Verdict:
     """The models are the parent's, and so is what the gate said of them."""
-    said = {"passed": parent.gate.passed, "reason": parent.gate.reason, "parent": parent.release}
+    passed, reason = parent.gate.passed, parent.gate.reason
     note = f"models of release {parent.release}; {added} items added, {updated} updated"
-    return Verdict(
-        passed=parent.gate.passed, reason=parent.gate.reason, report={**said, "checks": [], "note": note}
-    )
+    report = unmeasured(passed=passed, reason=reason, parent=parent.release, note=note)
+    return Verdict(passed=passed, reason=reason, report=report)
 
 
 def _unknown_categories(folder: Path, items: pd.DataFrame) -> int:

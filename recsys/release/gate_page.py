@@ -32,6 +32,8 @@ def gate_page(report: Mapping[str, Any]) -> str:
 
 def _basis(report: Mapping[str, Any]) -> str:
     """What the numbers stand on."""
+    if report.get("note"):
+        return f"Not measured: {report['note']}."
     against = "with no parent to compare with"
     if report.get("parent") is not None:
         against = f"compared with release {report['parent']} on the same rows"

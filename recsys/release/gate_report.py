@@ -53,14 +53,18 @@ def gate_report(
     }
 
 
-def refusal(reason: str) -> dict[str, Any]:
-    """The report of a release that could not even be measured.
+def unmeasured(*, passed: bool, reason: str, parent: int | None = None, note: str = "") -> dict[str, Any]:
+    """The report of a release that was not measured: it does not run, or its models are its parent's.
 
     Args:
-        reason: Why, in one line.
+        passed: Whether it may be served all the same.
+        reason: Why not, in one line.
+        parent: What it was made from.
+        note: What stands instead of numbers.
     """
     nothing: dict[str, Any] = {"checks": [], "latency": {}, "parity": {}, "hits": {}, "calibration": {}}
-    return {"passed": False, "reason": reason, "parent": None, "rows": 0, "segments": [], **nothing}
+    said = {"passed": passed, "reason": reason, "parent": parent, "note": note}
+    return {**said, "rows": 0, "segments": [], **nothing}
 
 
 def _latency(own: Evidence, parent: Evidence | None) -> dict[str, dict[str, float | None]]:

@@ -15,7 +15,7 @@ from recsys.release import gate_latency
 from recsys.release.assemble import check_complete
 from recsys.release.dlrm_broadcast import difference
 from recsys.release.gate_check import EVALUATION_FILE, Evidence
-from recsys.release.gate_report import gate_report, refusal
+from recsys.release.gate_report import gate_report, unmeasured
 from recsys.release.manifest import read_manifest
 from recsys.settings import Settings
 
@@ -62,7 +62,7 @@ def trial(
     except RecsysError as error:
         # The pipeline's folders come and go; the files' names stay.
         thing = error.thing.replace(f"{release_dir}/", "").replace(str(release_dir), "the release")
-        return refusal(f"{thing}: {error.cause}")
+        return unmeasured(passed=False, reason=f"{thing}: {error.cause}")
 
 
 def _check_models(release_dir: Path) -> None:

@@ -170,4 +170,4 @@ def test_mlflow_that_cannot_be_reached_stops_no_promotion(
     assert done.code == 0
     assert "Not noted: " in done.err
     assert store.current() == 1
-    assert run("release", "track").code == 1
+    assert run("release", "track").code > 0

@@ -11,7 +11,7 @@ from factories.outcomes import make_outcomes
 
 from recsys.release.gate_check import Evidence
 from recsys.release.gate_page import gate_page
-from recsys.release.gate_report import gate_report, refusal
+from recsys.release.gate_report import gate_report, unmeasured
 from recsys.settings import GateSettings
 
 SETTINGS = GateSettings(resamples=100)
@@ -57,7 +57,7 @@ def test_missing_numbers_are_null(passed: dict[str, Any]) -> None:
     assert json.loads(json.dumps(alone, allow_nan=False)) == alone
     assert alone["checks"][0]["value"] is None
     assert not alone["checks"][0]["passed"]
-    assert set(refusal("dlrm.onnx: cannot be loaded")) | {"confidence"} == set(passed)
+    assert set(unmeasured(passed=False, reason="cut off")) - {"note"} == set(passed) - {"confidence"}
 
 
 class _Structure(HTMLParser):
@@ -99,6 +99,12 @@ def test_page_says_why_and_draws_every_check(refused: dict[str, Any], passed: di
 
 
 def test_page_of_a_release_that_does_not_run() -> None:
-    page = gate_page(refusal("dlrm.onnx: <cannot> be loaded"))
+    page = gate_page(unmeasured(passed=False, reason="dlrm.onnx: <cannot> be loaded"))
     assert "dlrm.onnx: &lt;cannot&gt; be loaded" in page
     assert "<svg" not in page
+
+
+def test_page_of_a_release_with_the_models_of_another() -> None:
+    page = gate_page(unmeasured(passed=True, reason="", parent=1, note="models of release 1"))
+    assert "Not measured: models of release 1." in page
+    assert "Passed" in page

@@ -64,14 +64,34 @@ def read(client: redis.Redis) -> Iterator[Exposure]:
     Raises:
         Unavailable: Valkey did not answer.
     """
+    for _, fields in _entries(client):
+        shown = fields[b"items"]
+        items = tuple(int(each) for each in shown.split(b",")) if shown else ()
+        yield Exposure(int(fields[b"user"]), int(fields[b"arm"]), int(fields[b"at"]), items)
+
+
+def forget(client: redis.Redis, user_id: int) -> None:
+    """Remove a user's exposures.
+
+    Args:
+        client: Client of Valkey.
+        user_id: The user.
+
+    Raises:
+        Unavailable: Valkey did not answer.
+    """
+    found = [name for name, fields in _entries(client) if int(fields[b"user"]) == user_id]
+    if found:
+        with answering():
+            client.xdel(keys.EXPOSURES, *found)
+
+
+def _entries(client: redis.Redis) -> Iterator[tuple[Any, Any]]:
     after = "-"
     while True:
         with answering():
             page: Any = client.xrange(keys.EXPOSURES, min=after, count=_PAGE)
-        for _, fields in page:
-            shown = fields[b"items"]
-            items = tuple(int(each) for each in shown.split(b",")) if shown else ()
-            yield Exposure(int(fields[b"user"]), int(fields[b"arm"]), int(fields[b"at"]), items)
+        yield from page
         if len(page) < _PAGE:
             return
         after = f"({page[-1][0].decode()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 
 from recsys.features.feast_layout import BEHAVIOR_VIEW, entity_key, field_name
-from recsys.online import keys
+from recsys.online import exposures, keys, requests
 from recsys.online.clock import Clock, wall_ms
 from recsys.online.connection import answering
 from recsys.online.seen import SeenFilter
@@ -13,7 +13,7 @@ from recsys.settings import SeenSettings
 
 
 class Forgetter:
-    """Deletes a user's seen filter, recent items, clicks and behaviour features.
+    """Deletes a user's seen filter, items, clicks, behaviour features, recorded requests and exposures.
 
     A tombstone stays, without which a replay of old events would bring it all back; it holds a time and
     nothing else. Counts of popularity hold no user and stay.
@@ -51,6 +51,8 @@ class Forgetter:
             pipeline.zrem(keys.DUE, user_id)
             pipeline.execute()
         self.clear_features(user_id)
+        requests.forget(self._client, user_id)
+        exposures.forget(self._client, user_id)
         return moment
 
     def clear_features(self, user_id: int) -> None:

@@ -73,6 +73,22 @@ def recorded(client: redis.Redis, count: int) -> list[Request]:
     return list(newest.values())[:count]
 
 
+def forget(client: redis.Redis, user_id: int) -> None:
+    """Remove a user's requests.
+
+    Args:
+        client: Client of Valkey.
+        user_id: The user.
+
+    Raises:
+        Unavailable: Valkey did not answer.
+    """
+    with answering():
+        for each in client.lrange(keys.REQUESTS, 0, -1):
+            if each.startswith(f"{user_id},".encode()):
+                client.lrem(keys.REQUESTS, 0, each)
+
+
 def _parse(stored: bytes) -> Request:
     try:
         user_id, device_type, timestamp = map(int, stored.split(b","))

@@ -15,12 +15,13 @@ from recsys.errors import BadData, BadUse, Unavailable
 from recsys.online import exposures, keys, requests, shadow, trial
 from recsys.online.canary import arm, place
 from recsys.online.exposures import Exposure
+from recsys.online.forget import Forgetter
 from recsys.online.question import Question
 from recsys.online.requests import Request
 from recsys.online.trial import Trial
 from recsys.online.trial_service import TrialService
 from recsys.serving.client import Recommendation
-from recsys.settings import TrialSettings
+from recsys.settings import SeenSettings, TrialSettings
 
 
 class Release:
@@ -199,3 +200,12 @@ def test_the_newest_requests_are_recorded_each_user_once(client) -> None:
     assert requests.recorded(client, 10) == [Request(1, 0, 4), Request(2, 0, 3), Request(3, 0, 2)]
     assert requests.recorded(client, 1) == [Request(1, 0, 4)]
     assert requests.recorded(fakeredis.FakeRedis(), 5) == []
+
+
+def test_a_user_who_is_forgotten_leaves_no_request_and_no_exposure(client) -> None:
+    for user in (1, 12, 1, 2):
+        requests.keep(client, Request(user, 0, 5), most=9)
+    exposures.write(client, [Exposure(user, 2, 5, (7,)) for user in (1, 12, 1, 2)], most=99)
+    Forgetter(client, SeenSettings(form="bitmap")).forget(1)
+    assert {each.user_id for each in requests.recorded(client, 9)} == {2, 12}
+    assert [each.user_id for each in exposures.read(client)] == [12, 2]

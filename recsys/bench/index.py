@@ -19,7 +19,7 @@ from recsys.bench import machine
 from recsys.bench.growth import exponent
 from recsys.bench.vectors import SHAPES, users_of, write_items
 from recsys.errors import BadUse, RecsysError
-from recsys.index.kinds import EXACT, KINDS
+from recsys.index.kinds import EXACT, KINDS, many_at_once
 from recsys.index.sharded import merge
 
 Note = Callable[[str], None]
@@ -121,7 +121,8 @@ def _prepare(folder: Path, size: int, options: IndexOptions, note: Note) -> dict
     top, answers = min(options.top, size), []
     for at in range(0, size, _BLOCK):
         block = np.asarray(items[at : at + _BLOCK])
-        scores, found = faiss.knn(users, block, min(top, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+        with many_at_once():
+            scores, found = faiss.knn(users, block, min(top, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
         answers.append((scores, found + at))
     np.save(files["truth"], merge(answers, top)[1])
     return files

@@ -62,7 +62,8 @@ def choose(vectors: np.ndarray, queries: np.ndarray | None = None, memory_mb: fl
         index, parameters = kinds.make(kinds.EXACT, vectors)
         return Choice(kinds.EXACT, index, parameters, 1.0, f"{rows} items: exact up to {EXACT_UP_TO}")
     sample = _sample(vectors if queries is None else queries)
-    truth = faiss.knn(sample, vectors, min(RECALL_AT, rows), metric=faiss.METRIC_INNER_PRODUCT)[1]
+    with kinds.many_at_once():
+        truth = faiss.knn(sample, vectors, min(RECALL_AT, rows), metric=faiss.METRIC_INNER_PRODUCT)[1]
     told = [f"{kind} takes {sizes[kind]:.0f} MB" for kind in kinds.KINDS if kind not in fitting]
     best: Choice | None = None
     for kind in _CHEAPEST_FIRST:

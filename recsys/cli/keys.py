@@ -28,7 +28,7 @@ def list_keys(file: File = None, json: Json = False) -> None:
     if json:
         print_json({"keys": found})
         return
-    rows = [(key["id"], key["name"], " ".join(key["scopes"]), key["state"]) for key in found]
+    rows = [(str(key["id"]), str(key["name"]), " ".join(key["scopes"]), str(key["state"])) for key in found]
     results.print(table("API keys", ("id", "name", "scopes", "state"), rows))
 
 

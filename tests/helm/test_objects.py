@@ -124,7 +124,7 @@ def test_a_promotion_reaches_every_pod_with_the_key_and_least_rights(everything:
 
 
 def test_without_promotions_there_is_no_agent(installations: dict[str, list[Object]]) -> None:
-    for _, template in pods(installations["eks"]):
+    for _, template in pods(installations["smallest"]):
         assert "agent" not in {container["name"] for container in containers(template)}
 
 

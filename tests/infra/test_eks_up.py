@@ -120,6 +120,9 @@ def test_the_chart_comes_with_its_images_roles_and_release(workplace) -> None:
             rf"serviceAccounts.{part}.annotations.eks\.amazonaws\.com/role-arn=recsys-roles-{part.title()}"
             in call
         )
+    assert "promotion.image.repository=recsys-images-Registry/recsys-train" in call
+    assert "serviceAccounts.promotion.annotations.eks" in call
+    assert "recsys-roles-Promotion" in call
     assert "release.source=s3://recsys-buckets-Releases/releases" in call
     assert "events.queueUrl=recsys-events-Queue --set events.deadLetterUrl=recsys-events-DeadQueue" in call
 

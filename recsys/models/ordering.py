@@ -18,6 +18,7 @@ from recsys.serving.caps import capped
 from recsys.serving.diversity import ItemVectors, mmr, unit_vectors
 from recsys.serving.dpp import dpp
 from recsys.serving.exploration import explore
+from recsys.serving.relevance import chances
 from recsys.settings import Settings
 
 Progress = Callable[[str, float | None], None]
@@ -27,7 +28,7 @@ Columns = Callable[[Pools, np.ndarray, int], np.ndarray]
 _SHOWN: Final = 10
 _AT_ONCE: Final = 250
 _ROWS: Final = 4_000
-_WEIGHTS: Final = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
+_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 _CAPS: Final = (10, 5, 3, 2, 1)
 _TEMPERATURES: Final = (0.001, 0.003, 0.01, 0.03, 0.1)
 _ITEMS_AT_ONCE: Final = 4_096
@@ -116,6 +117,8 @@ def _ways(content: np.ndarray, everything: np.ndarray) -> Iterator[_Way]:
     for weight in _WEIGHTS:
         yield _Way("MMR, learned too", weight, everything, _by_mmr(weight))
     for weight in _WEIGHTS:
+        yield _Way("MMR of the bare scores", weight, everything, _by_scores(weight))
+    for weight in _WEIGHTS:
         yield _Way("DPP, learned too", weight, everything, _by_dpp(weight))
     for most in _CAPS:
         yield _Way("most of a category", most, everything, _by_cap(most))
@@ -124,11 +127,19 @@ def _ways(content: np.ndarray, everything: np.ndarray) -> Iterator[_Way]:
 
 
 def _by_mmr(weight: float) -> Columns:
+    return lambda pools, vectors, _: mmr(
+        chances(pools.scores), vectors, _SHOWN, np.full(len(vectors), weight)
+    )
+
+
+def _by_scores(weight: float) -> Columns:
     return lambda pools, vectors, _: mmr(pools.scores, vectors, _SHOWN, np.full(len(vectors), weight))
 
 
 def _by_dpp(weight: float) -> Columns:
-    return lambda pools, vectors, _: dpp(pools.scores, vectors, _SHOWN, np.full(len(vectors), weight))
+    return lambda pools, vectors, _: dpp(
+        chances(pools.scores), vectors, _SHOWN, np.full(len(vectors), weight)
+    )
 
 
 def _by_cap(most: int) -> Columns:

@@ -14,7 +14,8 @@ from recsys.errors import BadData, BadUse
 from recsys.features.training import feature_rows
 from recsys.models.offpolicy import Log
 from recsys.models.pools import Pools, ranked
-from recsys.models.trial_log import logits, softmax, told
+from recsys.models.trial_log import told
+from recsys.serving.relevance import logits, softmax
 from recsys.settings import Settings
 
 COLUMNS: Final = ("user_id", "item_id", "timestamp", "device_type", "propensity", "reward")

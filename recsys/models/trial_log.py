@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys.models.offpolicy import Estimate, Log, doubly_robust, ips, snips
 from recsys.models.pools import Pools
+from recsys.serving.relevance import logits, softmax
 
 _LOGGING: Final = 0.01
 _SEED: Final = 0
@@ -72,20 +73,6 @@ def told(policy: str, log: Log, taken: np.ndarray, expected: np.ndarray) -> list
         }
         for estimator, one in named.items()
     ]
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Chances [rows, K] proportional to exp(score); 0 where the score is -inf."""
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    found: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return found
-
-
-def logits(scores: np.ndarray) -> np.ndarray:
-    """What the ranker's scores are the softsign of; see `recsys.models.dlrm.Ranker.score`."""
-    there = np.isfinite(scores)
-    stated = 2 * np.where(there, scores, 0.0) - 1
-    return np.where(there, stated / np.maximum(1 - np.abs(stated), 1e-6), -np.inf)
 
 
 def _targets(pools: Pools, logging: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

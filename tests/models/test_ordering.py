@@ -67,10 +67,3 @@ def test_estimates_stand_beside_the_truth(release, dataset):
     own = {one["estimator"]: one for one in found if one["policy"] == "the exploring one itself"}
     assert own["IPS"]["effective_rows"] == pytest.approx(120)
     assert own["IPS"]["value"] == own["SNIPS"]["value"]
-
-
-def test_logits_undo_the_ranker_s_softsign():
-    logit = np.array([[-3.0, 0.0, 20.0]])
-    scores = 0.5 + 0.5 * logit / (1 + np.abs(logit))
-    np.testing.assert_allclose(trial_log.logits(scores), logit)
-    assert trial_log.softmax(np.array([[0.0, -np.inf]])).tolist() == [[1, 0]]

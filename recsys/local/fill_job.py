@@ -18,7 +18,7 @@ from recsys.release.fetch import fetch, options_parser
 from recsys.settings import Settings, get_settings
 
 
-def fill(source: str, home: Path, settings: Settings, number: int = 0) -> int:
+def fill(source: str, home: Path, settings: Settings, number: int = 0, *, fresh: bool = True) -> int:
     """Fetch a release and write its features to Feast's online store.
 
     Args:
@@ -26,6 +26,7 @@ def fill(source: str, home: Path, settings: Settings, number: int = 0) -> int:
         home: The container's state folder.
         settings: Profile and Valkey's URL.
         number: Which release; 0 for the one that is current at the source.
+        fresh: Whether a full training may start from an empty store; not while shoppers are served from it.
 
     Returns:
         The release's number.
@@ -36,16 +37,17 @@ def fill(source: str, home: Path, settings: Settings, number: int = 0) -> int:
     number = fetch(source, home, number)
     at_home = settings.model_copy(update={"home": home.resolve()})
     context = Context(at_home, number, {"valkey": {"url": settings.valkey.url}})
-    fill_features(context, lambda step: sys.stdout.write(f"{step}\n"))
+    fill_features(context, lambda step: sys.stdout.write(f"{step}\n"), fresh=fresh)
     return number
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m recsys.local.fill_job`; says in one line what it did, or why it could not."""
     parser = options_parser("python -m recsys.local.fill_job", "Fill the feature store from a release.")
+    parser.add_argument("--beside", action="store_true", help="keep what is there: a release is promoted")
     options = parser.parse_args(arguments)
     try:
-        number = fill(options.source, options.into, get_settings(), options.release)
+        number = fill(options.source, options.into, get_settings(), options.release, fresh=not options.beside)
     except RecsysError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories.feast_values import put_user
 from factories.home import make_home
 
 from recsys import schema
-from recsys.features.online_store import ItemFeatureReader
+from recsys.features.online_store import ItemFeatureReader, UserFeatureReader
 from recsys.local.fill import FILLED_KEY
 from recsys.local.fill_job import fill, main
 from recsys.local.valkey import ValkeyServer
@@ -29,6 +30,10 @@ def test_the_releases_rows_reach_valkey_once(tmp_path: Path) -> None:
         found = ItemFeatureReader(client).read([first])
         assert found.price[0] > 0
         filled = client.get(FILLED_KEY)
+        client.delete(FILLED_KEY)
+        put_user(client, 77, age=30.0, gender=1, top_category=4)
+        fill(str(source), tmp_path / "home", settings, fresh=False)
+        assert UserFeatureReader(client).read([77]).top_category[0] == 4, "shoppers are served from it"
         client.flushdb()
         client.set(FILLED_KEY, filled)
         fill(str(source), tmp_path / "home", settings)

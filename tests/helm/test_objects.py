@@ -8,6 +8,8 @@ import kubernetes_validate
 import pytest
 from factories.chart import Object, containers, merge, named, pods, render, values
 
+from recsys import tracing
+
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35")
 CUSTOM = {"ServiceMonitor", "PrometheusRule"}
 """Kinds of the Prometheus Operator, which Kubernetes' own schemas do not hold; checked below."""
@@ -93,6 +95,32 @@ def test_release_number_and_own_environment_reach_the_pods(everything: list[Obje
     pinned = render(merge(values("smallest"), {"release": {"number": 7}}))
     fetch, _ = containers(named(pinned, "Deployment", "shop-recsys-triton")["spec"]["template"])
     assert "--release=7" in fetch["args"]
+
+
+def test_traces_go_where_the_values_say(everything: list[Object], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {}
+    for name in ("triton", "gateway", "worker"):
+        deployment = named(everything, "Deployment", f"everything-{name}")
+        environment = containers(deployment["spec"]["template"])[-1]["env"]
+        told[name] = {each["name"]: each["value"] for each in environment if each["name"].startswith("OTEL_")}
+    assert told["triton"] == told["gateway"] == told["worker"]
+    for name, value in told["triton"].items():
+        monkeypatch.setenv(name, value)
+    # The chart starts Triton as `recsys up` would with the same environment.
+    url = tracing.endpoint()
+    assert url == "http://collector.tracing:4318/v1/traces"
+    triton = containers(named(everything, "Deployment", "everything-triton")["spec"]["template"])[-1]
+    given = [each for each in triton["args"] if each.startswith("--trace-config")]
+    assert given == tracing.triton_options(url)
+    assert "--trace-config=rate=4" in given
+    policy = named(everything, "NetworkPolicy", "everything-to-collector")["spec"]["egress"]
+    assert policy[0]["ports"] == [{"protocol": "TCP", "port": 4318}]
+
+
+def test_without_a_collector_nobody_traces() -> None:
+    plain = render(values("smallest"))
+    assert "trace-config" not in json.dumps(plain)
+    assert "OTEL_" not in json.dumps(plain)
 
 
 def test_a_promotion_reaches_every_pod_with_the_key_and_least_rights(everything: list[Object]) -> None:

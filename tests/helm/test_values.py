@@ -40,6 +40,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"daily": {"schedule": "daily"}}, "/daily/schedule"),
     ({"extraEnv": [{"name": "1X", "value": "a"}]}, "/extraEnv/0/name"),
     ({"extraEnv": [{"name": "BUCKET", "value": "<bucket>"}]}, "/extraEnv/0/value"),
+    ({"tracing": {"endpoint": "collector"}}, "/tracing/endpoint"),
+    ({"tracing": {"oneIn": 0}}, "/tracing/oneIn"),
     ({"profile": "gke"}, "/profile"),
 ]
 

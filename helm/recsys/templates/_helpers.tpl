@@ -82,6 +82,11 @@ capabilities: { drop: [ALL] }
 - { name: RECSYS_EVENTS__SQS_QUEUE_URL, value: {{ .Values.events.queueUrl | quote }} }
 - { name: RECSYS_EVENTS__SQS_DEAD_LETTER_URL, value: {{ .Values.events.deadLetterUrl | quote }} }
 {{- end }}
+{{- with .Values.tracing.endpoint }}
+- { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
+- { name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio }
+- { name: OTEL_TRACES_SAMPLER_ARG, value: {{ divf 1 $.Values.tracing.oneIn | quote }} }
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -13,6 +13,7 @@ import numpy as np
 from recsys.errors import BadUse
 from recsys.schema import NO_ITEM, Degraded
 from recsys.serving.diversity import ItemVectors, mmr
+from recsys.serving.relevance import logits, softmax
 from recsys.serving.stage import Arrays
 
 _FLAGS: Final = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
@@ -59,7 +60,7 @@ class SoftmaxSampling:
         ranked = (np.isfinite(inputs["click_scores"]) | ~there).all(axis=1, keepdims=True)
         scores = np.where(ranked, inputs["click_scores"], inputs["retrieval_scores"]).astype(np.float64)
         scores[~there] = -np.inf
-        chosen, wanted = self._choose(scores, inputs)
+        chosen, wanted = self._choose(scores, ranked, inputs)
         degraded = reduce(np.bitwise_or, [inputs[name] for name in _FLAGS])
         return {
             "ordered_items": self._take(items, chosen, wanted, NO_ITEM),
@@ -68,7 +69,9 @@ class SoftmaxSampling:
             "degraded": degraded | np.where(ranked, 0, int(Degraded.RANKING)).astype(np.int32),
         }
 
-    def _choose(self, scores: np.ndarray, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(
+        self, scores: np.ndarray, ranked: np.ndarray, inputs: Arrays
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Columns [B, ≤N], ordered by score, ties in retrieval's order; and which of them are wanted."""
         sampled, diversity, top_k = (inputs[name][:, 0] for name in ("sampling", "diversity", "top_k"))
         weighted = np.where(sampled < 0, self.weighted, sampled > 0)
@@ -82,7 +85,11 @@ class SoftmaxSampling:
         some = spread > 0
         if some.any() and self.vectors is not None:
             vectors = self.vectors.of(inputs["items"][some])
-            picked[some] = mmr(keys[some], vectors, count, np.minimum(spread[some], 1))
+            # Of the items themselves, chances: retrieval's scores are logits as they are.
+            likely = softmax(np.where(ranked, logits(scores), scores))
+            likely = np.where(np.isfinite(scores), likely, -np.inf)
+            relevance = np.where(weighted[:, None], keys, likely)[some]
+            picked[some] = mmr(relevance, vectors, count, np.minimum(spread[some], 1))
         most = np.where(top_k > 0, np.minimum(top_k, count), count)
         wanted = np.arange(count) < most[:, None]
         # Those that are not wanted go last; the columns break ties, and retrieval ordered those.

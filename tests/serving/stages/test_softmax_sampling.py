@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from recsys.errors import BadUse
 from recsys.schema import NO_ITEM, Degraded
-from recsys.serving.diversity import ItemVectors
+from recsys.serving.diversity import ItemVectors, mmr
 from recsys.serving.graph import CHOICE_INPUTS
+from recsys.serving.relevance import logits, softmax
 from recsys.serving.stages.softmax_sampling import SoftmaxSampling, load
 
 FLAGS = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
@@ -147,6 +148,20 @@ def test_a_request_may_choose_otherwise_and_changes_nobody_elses_answer(release:
         assert len(set(out["ordered_items"][row, :7].tolist())) == 7
         assert (np.diff(out["ordered_scores"][row]) <= 0).all()
     assert np.array_equal(out["ordered_sources"][2, :7], out["ordered_items"][2, :7] % 8)
+
+
+def test_difference_is_weighed_against_chances_also_where_the_ranker_failed(release: Path) -> None:
+    rng = np.random.default_rng(3)
+    items, clicks = np.argsort(rng.random((2, 60)), axis=1), rng.random((2, 60))
+    clicks[1, 5] = np.nan
+    inputs = ask(items.tolist(), clicks.tolist())
+    inputs["diversity"][:] = 0.5
+    inputs["top_k"][:] = 6
+    out = SoftmaxSampling(20, vectors=ItemVectors(release)).run(inputs)["ordered_items"][:, :6]
+    logit = np.stack([logits(clicks[0].astype(np.float32)), inputs["retrieval_scores"][1]])
+    chosen = mmr(softmax(logit), ItemVectors(release).of(items), 6, np.full(2, 0.5))
+    for row in range(2):
+        assert set(out[row].tolist()) == set(items[row, chosen[row]].tolist())
 
 
 def test_a_seed_of_its_own_repeats_a_sample_at_any_time() -> None:

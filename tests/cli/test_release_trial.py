@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
+
+import fakeredis
 import pytest
 
+from recsys.cli import release_trial
 from recsys.cli.release_trial import parse_share
 from recsys.errors import BadUse
+from recsys.online import exposures, keys, shadow, trial
+from recsys.online.exposures import Exposure
+from recsys.online.trial import Trial
 
 
 @pytest.mark.parametrize(("text", "share"), [("10%", 0.1), ("0.05", 0.05), ("0", 0.0), ("100%", 1.0)])
@@ -21,3 +29,44 @@ def test_a_release_cannot_be_tried_where_nothing_runs(run, home) -> None:
     outcome = run("release", "promote", "1", "--shadow", "lots")
     assert outcome.code == 2
     assert outcome.err.startswith("recsys: share 'lots': not a number")
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> fakeredis.FakeRedis:
+    """The Valkey that the commands see."""
+    made = fakeredis.FakeRedis()
+    monkeypatch.setattr(release_trial, "_valkey", lambda _: nullcontext(made))
+    return made
+
+
+def test_the_report_of_a_shadow(run, home, client) -> None:
+    empty = json.loads(run("release", "shadow", "--json").out)
+    assert (empty["trial"], empty["copies"], empty["overlap@10"]) == (None, 0, None)
+    trial.start(client, Trial(8, shadow=0.1))
+    shadow.add(client, shadow.Sums(copies=4, overlap=3, shift=-0.2, served_ms=40, challenger_ms=60))
+    found = json.loads(run("release", "shadow", "--json").out)
+    assert found["trial"] == {"release": 8, "shadow": 0.1, "canary": 0.0}
+    assert (found["overlap@10"], found["score_shift"], found["challenger_ms"]) == (0.75, -0.05, 15)
+    assert "Release 8, 10% of requests" in " ".join(run("release", "shadow").out.split())
+
+
+def test_the_better_release_is_named_with_an_interval(run, home, client) -> None:
+    shown = [Exposure(user, 7 + user % 2, 1_000 * user, (user,)) for user in range(200)]
+    exposures.write(client, shown, most=1_000)
+    for user in (*range(1, 200, 2), 2, 4):  # all of release 8's users click, two of release 7's
+        click = {"user_id": user, "item_id": user, "at_ms": 1_000 * user + 5, "event_type": "click"}
+        client.xadd(keys.EVENTS, click)
+    found = json.loads(run("release", "compare", "7", "8", "--json").out)
+    assert (found["better"], found["first"]["clicked"], found["second"]["rate"]) == (8, 2, 1.0)
+    assert found["low"] > 0.9
+    assert "Release 8 is better: +98.00%, 95 % interval" in " ".join(
+        run("release", "compare", "7", "8").out.split()
+    )
+    refused = run("release", "compare", "7", "9")
+    assert refused.err.startswith("recsys: release 9: 0 users were shown its answers")
+
+
+def test_a_trial_ends_where_nothing_runs_any_more(run, home, client) -> None:
+    trial.start(client, Trial(8, shadow=0.1))
+    assert run("release", "withdraw").code == 0
+    assert trial.read(client) is None

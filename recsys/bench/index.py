@@ -106,7 +106,7 @@ def growth(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         own = [run for run in runs if run["kind"] == kind]
         if len(own) > 1 and kind != AUTO:
             sizes = [run["items"] for run in own]
-            keys = ("p50_ms", "build_s", "index_mb")
+            keys = ("cpu_ms", "build_cpu_s", "index_mb")
             found.append({"kind": kind} | {key: exponent(sizes, [run[key] for run in own]) for key in keys})
     return found
 

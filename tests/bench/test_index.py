@@ -45,7 +45,7 @@ def test_growth_is_the_exponent() -> None:
     assert exponent(sizes, [7, 7, 7]) == 0
     assert exponent(sizes, [0, 1, 2]) is None
     assert exponent([10, 10], [1, 2]) is None
-    assert growth([{"kind": "flat", "items": 10, "p50_ms": 1, "build_s": 1, "index_mb": 1}]) == []
+    assert growth([{"kind": "flat", "items": 10, "cpu_ms": 1, "build_cpu_s": 1, "index_mb": 1}]) == []
 
 
 def test_the_same_seed_gives_the_same_items_and_no_block_repeats_another(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             `floor`: recall that an approximate index is tuned to; `memory_mb`: bound for `auto`, or null.
 
     Returns:
-        Seconds to build, and of CPU; MB of the index, which is loaded whole, and of the most that building took;
-        recall; milliseconds a query (one user at a time, one thread), of which `cpu_ms` is the thread's own time,
-        which other work on the machine does not stretch; and what was chosen.
+        Seconds to build, and of CPU; MB of the index, which is loaded whole, and of the most that building
+        took; recall; milliseconds a query (one user at a time, one thread), of which `cpu_ms` is the thread's
+        own time, which other work on the machine does not stretch; and what was chosen.
     """
     items = np.load(case["items"], mmap_mode="r")
     users, truth = np.load(case["users"]), np.load(case["truth"])

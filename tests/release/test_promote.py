@@ -8,7 +8,7 @@ from recsys.errors import BadUse, RecsysError
 from recsys.release.promote import Promoter
 from recsys.release.replica import Replica
 from recsys.serving.control import Control
-from recsys.serving.graph import ENSEMBLE, MODELS
+from recsys.serving.graph import ENSEMBLE, FUSED, MODELS, steps
 from recsys.serving.layout import CHALLENGER, Layout, only
 
 
@@ -32,11 +32,12 @@ class MemoryFiles:
 class FakeTriton(Control):
     """Loads what its files say; fails when told."""
 
-    def __init__(self, files: MemoryFiles) -> None:
+    def __init__(self, files: MemoryFiles, variant: str = "ensemble") -> None:
         super().__init__("127.0.0.1:1")
         self.files = files
+        self.models = [model.name for model in steps(variant)]
         self.fails: set[tuple[str, int]] = set()
-        self.ready = {(model.name, n) for model in MODELS for n in files.layout.versions}
+        self.ready = {(model, n) for model in self.models for n in files.layout.versions}
         self.ready |= {(ENSEMBLE, files.layout.ensemble)}
         self.loads: list[str] = []
 
@@ -49,7 +50,7 @@ class FakeTriton(Control):
             raise RecsysError("Triton", f"{name} does not load", "See its log")
         # An ensemble over a version that is not loaded is refused by the real one.
         if name in (ENSEMBLE, CHALLENGER):
-            assert all((model.name, number) in self.ready for model in MODELS for number in wanted)
+            assert all((model, number) in self.ready for model in self.models for number in wanted)
         self.ready = {each for each in self.ready if each[0] != name} | {(name, n) for n in wanted}
 
     def unload(self, name: str) -> None:
@@ -62,13 +63,14 @@ class FakeTriton(Control):
 class Fleet:
     """Some replicas on one release."""
 
-    def __init__(self, *names: str, number: int = 1) -> None:
-        self.files = {name: MemoryFiles(only(number)) for name in names}
-        self.tritons = {name: FakeTriton(files) for name, files in self.files.items()}
-        self.pointer = number
+    def __init__(self, *names: str, variant: str = "ensemble") -> None:
+        self.variant = variant
+        self.files = {name: MemoryFiles(only(1)) for name in names}
+        self.tritons = {name: FakeTriton(files, variant) for name, files in self.files.items()}
+        self.pointer = 1
 
     def find(self) -> list[Replica]:
-        return [Replica(name, self.tritons[name], self.files[name]) for name in self.files]
+        return [Replica(name, self.tritons[name], self.files[name], self.variant) for name in self.files]
 
     def serving(self) -> dict[str, Layout]:
         return {name: files.layout for name, files in self.files.items()}
@@ -92,6 +94,15 @@ def test_all_replicas_come_to_the_release(at_once: int) -> None:
         assert {number for _, number in triton.ready} == {2}
         assert not any(model == CHALLENGER for model, _ in triton.ready)
         assert fleet.files[name].cleared == 1
+
+
+def test_the_fused_variant_is_promoted_by_its_single_model() -> None:
+    fleet = Fleet("a", "b", variant="fused")
+    fleet.promote(2)
+    assert fleet.pointer == 2
+    for triton in fleet.tritons.values():
+        assert triton.ready == {(FUSED, 2), (ENSEMBLE, 2)}
+        assert set(triton.loads) == {FUSED, ENSEMBLE, CHALLENGER}
 
 
 @pytest.mark.parametrize("model", [MODELS[0].name, MODELS[-1].name, ENSEMBLE, CHALLENGER])

@@ -12,10 +12,14 @@ import pytest
 import redis
 from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
+from starlette.testclient import TestClient
 
 from recsys.errors import Unavailable
+from recsys.online.auth import KeyStore, create_key
 from recsys.online.event_log import Delivery
 from recsys.online.events import Event
+from recsys.online.gateway import create_app
+from recsys.online.gateway_process import keys_path
 from recsys.online.item_categories import ItemCategories
 from recsys.online.open_log import open_log
 from recsys.online.popularity import Popularity
@@ -23,9 +27,9 @@ from recsys.online.recents import Recents
 from recsys.online.sqs_log import SqsLog, open_client
 from recsys.online.stream_log import StreamLog
 from recsys.online.worker import BehaviorWorker
-from recsys.settings import EventSettings, Settings, WorkerSettings
+from recsys.settings import EventSettings, GatewaySettings, Settings, ValkeySettings, WorkerSettings
 
-from .conftest import Clock, RecordingStore, write_items
+from .conftest import Clock, RecordingStore, ShopHome, write_items
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -253,3 +257,26 @@ def test_the_settings_choose_the_log(settings: EventSettings, valkey: redis.Redi
     assert isinstance(open_log(Settings(), valkey, "worker"), StreamLog)
     with pytest.raises(ValidationError, match="sqs_queue_url"):
         EventSettings(log="sqs")
+
+
+def test_the_gateway_refuses_an_event_only_when_the_queue_does(
+    settings: EventSettings, shop_home: ShopHome, valkey: redis.Redis
+) -> None:
+    port = valkey.connection_pool.connection_kwargs["port"]
+    own = Settings(
+        home=shop_home.path,
+        events=settings,
+        valkey=ValkeySettings(url=f"redis://127.0.0.1:{port}/0", timeout_s=2),
+        gateway=GatewaySettings(triton="127.0.0.1:1"),
+    )
+    token = create_key(keys_path(own))
+    event = {"event_id": "once", "user_id": 5, "item_id": 7}
+    with TestClient(create_app(own, KeyStore(keys_path(own)))) as client:
+        client.headers["authorization"] = f"Bearer {token}"
+        assert client.post("/v1/events", json=event).status_code == 202
+        assert names(take(make_log(settings))) == ["once"]
+        open_client(settings).delete_queue(QueueUrl=settings.sqs_queue_url)
+        refused = client.post("/v1/events", json=event)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert not valkey.exists("events")

@@ -16,28 +16,41 @@ AnyNumber = Annotated[
     int | None, typer.Argument(min=1, help="Release number; left out: all.", show_default=False)
 ]
 
+Place = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        help="Folder or URL of a store; left out: this home's.",
+        metavar="PLACE",
+        show_default=False,
+    ),
+]
+
 
 def prune(
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest stay.")] = 5, json: Json = False
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest stay.")] = 5,
+    store: Place = "",
+    json: Json = False,
 ) -> None:
     """Remove old releases; never the served one, its parent or what a rollback would serve."""
     from recsys.local.retention import prune_here
+    from recsys.release.remote import open_store
 
-    removed = prune_here(get_settings(), keep)
+    removed = open_store(store).prune(keep) if store else prune_here(get_settings(), keep)
     if json:
         print_json({"removed": list(removed)})
     else:
         results.print(f"Removed: {', '.join(map(str, removed)) or 'nothing'}.")
 
 
-def verify(release: AnyNumber = None, json: Json = False) -> None:
+def verify(release: AnyNumber = None, store: Place = "", json: Json = False) -> None:
     """Read every file of a release and compare it with the manifest."""
-    from recsys.release.store import ReleaseStore
+    from recsys.release.remote import open_store
 
-    store = ReleaseStore(get_settings().home / "releases")
-    numbers = store.numbers() if release is None else (release,)
+    releases = open_store(store or str(get_settings().home / "releases"))
+    numbers = releases.numbers() if release is None else (release,)
     for number in numbers:
-        store.verify(number)
+        releases.verify(number)
     if json:
         print_json({"verified": list(numbers)})
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from recsys.release.manifest import DataWindow, Verdict
+from recsys.release.remote import open_store
 from recsys.release.store import ReleaseStore
 
 METRICS = {
@@ -132,6 +133,20 @@ def test_prune_keeps_what_may_be_served(run, store: ReleaseStore) -> None:
     assert json.loads(run("release", "prune", "--keep", "1", "--json").out) == {"removed": []}
     assert store.numbers() == (1, 2, 5)
     assert run("release", "prune", "--keep", "0").code == 2
+
+
+def test_another_store_is_looked_after_by_its_address(run, store: ReleaseStore, tmp_path: Path) -> None:
+    remote = open_store(f"file://{tmp_path}/remote")
+    for content in (b"a", b"b"):
+        staging = tmp_path / "staging"
+        staging.mkdir(exist_ok=True)
+        (staging / "model").write_bytes(content)
+        remote.publish(staging, data=DataWindow(fingerprint="f", days=()), metrics={})
+    assert run("release", "verify", "--store", str(remote)).out == "Whole: 1, 2.\n"
+    pruned = run("release", "prune", "--keep", "1", "--store", str(remote), "--json")
+    assert json.loads(pruned.out) == {"removed": [1]}
+    assert remote.numbers() == (2,)
+    assert store.numbers() == ()
 
 
 def test_verify_names_what_is_damaged(run, store: ReleaseStore) -> None:

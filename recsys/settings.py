@@ -104,6 +104,9 @@ class RetrievalSettings(FitSettings):
     session_forget: float = Field(
         0.1, ge=0, lt=1, description="share of training rows whose newest clicks are hidden"
     )
+    session_forget_history: float = Field(
+        0.0, ge=0, lt=1, description="share of training rows whose long-term history is hidden"
+    )
     epochs: int = Field(4, ge=1)
     clicks: int = Field(
         48, ge=0, description="newest clicks a user that the user embedding is derived from; 0: none"
@@ -154,8 +157,10 @@ class PopularitySettings(BaseModel):
 
 
 class RankingSettings(FitSettings):
-    """The DLRM."""
+    """The ranker."""
 
+    model: Literal["dlrm", "dcn-v2"] = Field("dlrm", description="see recsys.models.dlrm.build")
+    cross_layers: int = Field(2, ge=1, description="of dcn-v2")
     steps_per_epoch: int = Field(300, ge=1, description="the batch is chosen to give at least as many")
     learning_rate: float = Field(0.002, gt=0, description="peak; see recsys.models.recipe.learning_rate")
     newest_rows: int = Field(120_000, ge=1, description="rows to train on: the newest say most")

@@ -10,8 +10,8 @@ Why it ranks better than the usual recipe (binary cross-entropy on in-batch nega
   so its order is retrieval's where there is nothing to add, and rows held out decide how much of the
   correction to trust.
 * Where the data has exposures, what was shown and passed over teaches it too.
-* What the newest clicks say is fitted on rows that retrieval has not seen (`recsys.models.intent_fit`): on its
-  own training rows retrieval looks so good that nothing could be learned beside it.
+* What the newest clicks say is fitted on rows that retrieval has not seen (`recsys.models.intent_fit`): on
+  its own training rows retrieval looks so good that nothing could be learned beside it.
 * Its score is calibrated on such rows too.
 """
 
@@ -97,26 +97,37 @@ class Ranker:
 
 
 def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Model:
-    """Builds the untrained model: Merlin's `DLRMModel` with a logit as output.
+    """Builds the untrained model: Merlin's `DLRMModel`, or its `DCNModel`, with a logit as output.
+
+    DCN-v2 (Wang et al., 2021) crosses all columns with each other instead of multiplying category vectors
+    pair by pair. It goes by the same names and files; only the form that computes the user's part once
+    (`recsys.release.dlrm_broadcast`) is not made of it, so it is slower to serve.
 
     Args:
         workflows: Fitted; they say how many codes each category has.
-        settings: Its widths.
+        settings: Which of the two, and its widths.
         seed: Of the initial weights.
     """
     tf.keras.utils.set_random_seed(seed)
     inputs = columns(workflows, FEATURES, embeddings_as=Tags.CONTINUOUS)
-    width = settings.embedding_dim
+    categories = blocks.embeddings(inputs.select_by_tag(Tags.CATEGORICAL), seed, settings.embedding_dim)
+    output = mm.BinaryOutput(
+        "click",
+        to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # `Ranker.score` brings it into 0..1
+        default_loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
+    )
+    top = mm.MLPBlock(list(settings.top))
+    if settings.model == "dcn-v2":
+        return mm.DCNModel(
+            inputs,
+            depth=settings.cross_layers,
+            deep_block=top,
+            input_block=mm.InputBlockV2(inputs, categorical=categories),
+            prediction_tasks=output,
+        )
+    bottom = blocks.network(settings.bottom, settings.embedding_dim)
     return mm.DLRMModel(
-        inputs,
-        embeddings=blocks.embeddings(inputs.select_by_tag(Tags.CATEGORICAL), seed, width),
-        bottom_block=blocks.network(settings.bottom, width),
-        top_block=mm.MLPBlock(list(settings.top)),
-        prediction_tasks=mm.BinaryOutput(
-            "click",
-            to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # `Ranker.score` brings it into 0..1
-            default_loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
-        ),
+        inputs, embeddings=categories, bottom_block=bottom, top_block=top, prediction_tasks=output
     )
 
 

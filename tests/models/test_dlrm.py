@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsys import schema
 from recsys.errors import BadData
-from recsys.models import dlrm, ranking
+from recsys.models import dlrm, export, ranking
 from recsys.models.metrics import auc
 
 
@@ -80,3 +80,14 @@ def test_the_same_seed_gives_the_same_ranker(shop, training, towers_dir, ranker)
 def test_towers_that_are_not_there_are_named(shop, training, tmp_path):
     with pytest.raises(BadData, match="no exported tower"):
         dlrm.train(shop.rows, shop.catalogue, shop.workflows, training, lambda *_: None, tmp_path)
+
+
+def test_dcn_v2_goes_by_the_same_names(shop, training, towers_dir, tmp_path):
+    crossed = training.ranking.model_copy(update={"model": "dcn-v2"})
+    settings = training.model_copy(update={"ranking": crossed})
+    ranker = dlrm.train(shop.rows, shop.catalogue, shop.workflows, settings, lambda *_: None, towers_dir)
+    other = np.random.default_rng(0).permutation(shop.examples.item)
+    found = [scored(ranker, shop, shop.examples, items) for items in (shop.examples.item, other)]
+    assert auc(np.concatenate(found), np.repeat([1, 0], len(other))) > 0.7
+    export.export_ranker(ranker, tmp_path)  # compares the file with the model
+    assert (tmp_path / schema.DLRM_ONNX).is_file()

@@ -19,6 +19,9 @@ DUE: Final = "behavior:due"
 REQUESTS: Final = "requests:recent"
 """List of requests for recommendations, newest first: what the next release is warmed with."""
 
+PROMOTION: Final = "promotion"
+"""Held while a release is promoted on a cluster."""
+
 TRIAL: Final = "trial"
 """Which release is tried beside the one that is served, and on how much of the traffic."""
 

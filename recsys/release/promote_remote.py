@@ -14,6 +14,7 @@ from recsys.release.answers import OwnAnswers
 from recsys.release.checks import check
 from recsys.release.fetch import fetch
 from recsys.release.promote import Promoter, Promotion, Report, silent
+from recsys.release.promotion_lock import alone
 from recsys.release.remote import open_store
 from recsys.release.replica import Replica
 from recsys.release.replicas import addresses, beside
@@ -60,9 +61,8 @@ def promote_there(
     key = settings.promotion.admin_key.get_secret_value()
     if not key:
         raise BadUse("RECSYS_PROMOTION__ADMIN_KEY", "not set", "Give the key of Triton's model control")
-    fetch(
-        cluster.source, settings.home, number
-    )  # refuses what the gate refused, and what does not hash right
+    # Refuses what the gate refused, and what does not hash to what the manifest says.
+    fetch(cluster.source, settings.home, number)
     check(ReleaseStore(settings.home / "releases"), number)
     for address in addresses(cluster.gateways):
         report(address, "bringing the catalogue")
@@ -77,9 +77,12 @@ def promote_there(
     client = valkey.connect(settings.valkey.model_copy(update={"timeout_s": _TIMEOUT_S}))
     folder = settings.home / "releases" / str(number)
     try:
-        trial.stop(client)
-        requests = requests_for(client, folder, settings.promotion.requests)
-        with OwnAnswers(folder, settings, client, settings.promotion.tolerance) as own:
+        with (
+            alone(client),
+            OwnAnswers(folder, settings, client, settings.promotion.tolerance) as own,
+        ):
+            trial.stop(client)
+            requests = requests_for(client, folder, settings.promotion.requests)
             return promoter.promote(
                 number,
                 lambda one: own.compare(one, requests),

@@ -132,7 +132,7 @@ def out_of_step(repository_dir: Path = REPOSITORY_DIR) -> list[str]:
 
 def mermaid() -> str:
     """The request's way as a Mermaid flowchart."""
-    lines = ["flowchart TD", '    request(["user_id, device_type?, timestamp?"])']
+    lines = ["flowchart TD", '    request(["user_id, device_type?, timestamp?, rules?, choice?"])']
     lines += [f'    {model.name}["<b>{model.name}</b><br/>{model.does}"]' for model in MODELS]
     lines += [f'    answer(["{", ".join(ENSEMBLE_OUTPUTS)}"])']
     lines += [f"    {source} --> {target}" for source, target, _ in edges() if not _only_flags(_)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +36,7 @@ class ItemParts:
         self._codes = np.full(0, -1, np.int64)
         self._parts = np.empty((0, 0), np.float32)
         self._known: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()
         self.computed = 0
 
     def of(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -46,6 +48,11 @@ class ItemParts:
         Returns:
             float32 [B, K, width].
         """
+        # Evaluation asks from several threads: none may read or clear what another has half written.
+        with self._lock:
+            return self._of(inputs)
+
+    def _of(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         shape = inputs["item_id"].shape
         codes = inputs["item_id"].reshape(-1)
         values = {name: inputs[name].reshape(-1) for name in _VALUES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from factories.dlrm import CODES, make_dlrm
@@ -63,3 +65,32 @@ def test_what_stands_for_no_known_item_is_never_kept(model: OnnxModel) -> None:
     for _ in range(2):
         parts.of(candidates(np.array([[0, 1, 2, 3]]), np.ones((1, 4))))
     assert parts.computed == 4 + 3
+
+
+class _Interrupted:
+    """A model in whose first run another thread asks for other items."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self.inputs = model.inputs
+        self._model = model
+        self.meanwhile: threading.Thread | None = None
+
+    def run(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        other, self.meanwhile = self.meanwhile, None
+        if other is not None:
+            other.start()
+            other.join(0.3)  # it is done by then, unless it has to wait for this one
+        return self._model.run(columns)
+
+
+def test_threads_that_meet_at_the_start_do_not_clear_each_other_s_items(model: OnnxModel) -> None:
+    some, others = (candidates(np.arange(at, at + 10)[None], np.ones((1, 10))) for at in (3, 13))
+    interrupted = _Interrupted(model)
+    parts = ItemParts(interrupted)
+    other = threading.Thread(target=parts.of, args=(others,))
+    interrupted.meanwhile = other
+    parts.of(some)
+    other.join()
+    for inputs in (some, others):
+        flat = {name: inputs[name].reshape(10, -1) for name in KNOWN}
+        np.testing.assert_allclose(parts.of(inputs)[0], model.run(flat), atol=1e-5)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recsys.errors import RecsysError
+from recsys.serving.gently import gently, load_niceness
 from recsys.serving.graph import RELEASES_PARAMETER, Model, model
 from recsys.serving.measurements import publisher
 from recsys.serving.stage import Arrays, Stage, close_stages, load_stage
@@ -45,7 +46,7 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        self._stage = self.load_stage(self._model, artefacts, parameters)
+        self._stage = gently(lambda: self.load_stage(self._model, artefacts, parameters), load_niceness())
         self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
         labels = {"model": args["model_name"], "version": args["model_version"]}
         self._publisher = publisher(self._stage, labels, _triton)

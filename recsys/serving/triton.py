@@ -20,6 +20,7 @@ from recsys import tracing
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
+from recsys.serving.gently import VARIABLE as LOAD_NICE
 from recsys.serving.graph import ENSEMBLE, steps
 from recsys.serving.wheel import prepare_backends, server_folder
 from recsys.settings import Settings
@@ -114,6 +115,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(packages),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         **dict.fromkeys(_ONE_THREAD, "1"),
+        LOAD_NICE: str(settings.serving.load_nice),
         **_settings_variables(settings),
     }
 

@@ -44,7 +44,8 @@ def mmr(relevance: Floats, vectors: Floats, count: int, weight: Floats) -> NDArr
         if step == 0:
             worth = worth_alone
         else:
-            similarity = np.einsum("bkd,bd->bk", vectors, vectors[rows, chosen[:, step - 1]])
+            last = vectors[rows, chosen[:, step - 1], :, None]
+            similarity = np.matmul(vectors, last)[:, :, 0]
             np.maximum(nearest, similarity, out=nearest)
             worth = (1 - trade) * worth_alone - trade * nearest
         # A pad is worse than any item, and what is chosen is worse than a pad.

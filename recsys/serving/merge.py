@@ -53,16 +53,14 @@ def merge(
     there = named != NO_ITEM
     alike = (named[:, :, None] == named[:, None, :]) & there[:, :, None]
     first = alike.argmax(axis=2) == np.arange(extra)
-    named_bits = np.where(alike, bits, 0)
-    sources = np.bitwise_or.reduce(named_bits, axis=2).astype(np.int32)
-    met = (named[:, :, None] == found.items[:, None, :]) & there[:, :, None]
-    place = met.argmax(axis=2)
-    row, column = np.nonzero(met.any(axis=2))
+    sources = np.bitwise_or.reduce(np.where(alike, bits, 0), axis=2).astype(np.int32)
+    place = (named[:, :, None] == found.items[:, None, :]).argmax(axis=2)
+    met = there & (np.take_along_axis(found.items, place, axis=1) == named)
     kept = found.sources.copy()
+    row, column = np.nonzero(met)
     np.bitwise_or.at(kept, (row, place[row, column]), bits[column])
-    stays = met[:, :, :head].any(axis=2)
-    new = there & first & ~stays
-    sources |= np.where(met.any(axis=2), int(Source.RETRIEVAL), 0).astype(np.int32)
+    new = there & first & ~(met & (place < head))
+    sources |= np.where(met, int(Source.RETRIEVAL), 0).astype(np.int32)
 
     tail = found.items[:, head:]
     repeated = (tail[:, :, None] == np.where(new, named, NO_ITEM - 1)[:, None, :]).any(axis=2)

@@ -92,7 +92,12 @@ class FaissRetrieval:
             self._sources.close()
 
     def _search(self, users: np.ndarray, masks: Mapping[int, Mask]) -> Candidates:
-        scores, items = self._index.search(users, self._retrieved)
+        shape = (len(users), self._retrieved)
+        scores, items = np.empty(shape, np.float32), np.empty(shape, np.int64)
+        free = np.ones(len(users), np.bool_)
+        free[list(masks)] = False
+        if free.any():
+            scores[free], items[free] = self._index.search(users[free], self._retrieved)
         for row, mask in masks.items():
             one = slice(row, row + 1)
             scores[one], items[one] = self._index.search(users[one], self._retrieved, mask)

@@ -82,6 +82,7 @@ class SoftmaxSampling:
             keys = np.where(weighted[:, None], noisy, scores)
         count = min(self.returned, scores.shape[1])
         picked = np.argsort(-keys, axis=1, kind="stable")[:, :count]
+        most = np.where(top_k > 0, np.minimum(top_k, count), count)
         some = spread > 0
         if some.any() and self.vectors is not None:
             vectors = self.vectors.of(inputs["items"][some])
@@ -89,8 +90,8 @@ class SoftmaxSampling:
             likely = softmax(np.where(ranked, logits(scores), scores))
             likely = np.where(np.isfinite(scores), likely, -np.inf)
             relevance = np.where(weighted[:, None], keys, likely)[some]
-            picked[some] = mmr(relevance, vectors, count, np.minimum(spread[some], 1))
-        most = np.where(top_k > 0, np.minimum(top_k, count), count)
+            steps = int(most[some].max())  # what is beyond is not wanted
+            picked[some, :steps] = mmr(relevance, vectors, steps, np.minimum(spread[some], 1))
         wanted = np.arange(count) < most[:, None]
         # Those that are not wanted go last; the columns break ties, and retrieval ordered those.
         place = np.take_along_axis(scores, picked, axis=1)

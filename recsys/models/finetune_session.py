@@ -23,8 +23,8 @@ from recsys.settings import TrainingSettings
 INDEX: Final = "item_index"
 """The one input of what stands in for an item encoder."""
 
-_TABLES: Final = 3
-"""Variables of a session tower after the encoder's: histories, item vectors, item tokens."""
+_TABLES: Final = 4
+"""Variables of a session tower after the encoder's: gain, histories, item vectors, item tokens."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,13 @@ class SessionParts:
         tokens: The session encoder's vector of each item.
         session: The encoder.
         forget: Share of rows whose newest clicks are hidden, in training.
+        gain: Of the parent's tower.
     """
 
     tokens: ItemVectors
     session: SessionEncoder
     forget: float
+    gain: float
 
     @classmethod
     def restored(cls, saved: Sequence[Weight], recipe: TrainingSettings) -> SessionParts:
@@ -81,11 +83,11 @@ class SessionParts:
         session(wide, tf.zeros((1, 1)), tf.ones((1, 1), tf.bool), tf.zeros((1, schema.EMBEDDING_DIM)))
         restore(session.variables, saved[:-_TABLES], "session encoder")
         tokens = ItemVectors(saved[-1].value, trainable=True)
-        return cls(tokens, session, recipe.retrieval.session_forget)
+        return cls(tokens, session, recipe.retrieval.session_forget, float(saved[-_TABLES].value))
 
     def history(self, vectors: ItemVectors, catalogue: Catalogue, state: ClickState) -> SessionHistory:
         """The users' clicks of a state, read by these parts."""
-        return SessionHistory(
+        made = SessionHistory(
             vectors,
             catalogue,
             tf.constant(state.clicks),
@@ -94,11 +96,13 @@ class SessionParts:
             session=self.session,
             forget=self.forget,
         )
+        made.gain = self.gain
+        return made
 
 
 def with_known_clicks(parent: Parent, examples: Examples) -> Examples:
     """Rows of a fine-tuning that look back on what the parent knew of their users, too."""
-    state = ClickState.load(parent.path)
+    state = parent.click_state()
     if state is None or state.moments is None:
         return examples
     return replace(examples, log=_log(state, examples, parent.catalogue))

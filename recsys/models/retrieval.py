@@ -15,6 +15,7 @@ from recsys.models.candidates import CandidatePools
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.history import ClickHistory
+from recsys.models.session_query import SessionHistory
 from recsys.settings import TrainingSettings
 
 ROWS_AT_ONCE = 4_096
@@ -69,6 +70,10 @@ class RetrievalTrainer:
             rng=self._rng,
             progress=progress,
         )
+        if isinstance(self._history, SessionHistory) and len(held):
+            with self._completed():
+                self._history.settle(self._query, held, lambda tower: self._metrics(tower, held)["ndcg@10"])
+            history[-1]["gain"] = self._history.gain
         self._complete()
         return history
 
@@ -105,7 +110,10 @@ class RetrievalTrainer:
             return {}
         with self._completed():
             query = self._query if self._history is None else self._history.tower(self._query)
-            return metrics.summary(retrieval_ranks(query, self._candidate, self._catalogue, held))
+            return self._metrics(query, held)
+
+    def _metrics(self, query: Any, held: Examples) -> dict[str, float]:
+        return metrics.summary(retrieval_ranks(query, self._candidate, self._catalogue, held))
 
     def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
         self._optimizer.learning_rate = rate

@@ -103,6 +103,7 @@ class _Block(tf.keras.layers.Layer):
 
 def _recency(ages: tf.Tensor) -> tf.Tensor:
     """How fresh clicks are, float32 [B, L, scales + 1]: 1 at once, 1/e after each scale; and log hours."""
+    ages = tf.maximum(ages, 0.0)
     scales = tf.constant(_RECENCIES_H, tf.float32)
     return tf.concat([tf.exp(-ages[..., None] / scales), tf.math.log(1.0 + ages)[..., None]], axis=-1)
 

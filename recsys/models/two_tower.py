@@ -158,6 +158,7 @@ def _click_history(
         tokens=tokens,
         session=session_encoder(recipe, seed),
         forget=recipe.session_forget,
+        forget_history=recipe.session_forget_history,
     )
 
 

@@ -221,6 +221,7 @@ def test_a_trained_session_tower_reacts_and_goes_into_one_file(shop, rows, recip
     inputs = Examples.build(rows, shop.catalogue, shop.workflows).take(masked).looking_back().inputs
     items = trained_towers.embed_items(shop.catalogue)
     category = shop.items["category_l1"].to_numpy()
+    rises = []
     for wanted in range(4):
         recent = np.full((1, schema.RECENT_CLICKS), -1)
         nothing = session.run(None, inputs | {"recent_items": recent})[0]
@@ -230,4 +231,51 @@ def test_a_trained_session_tower_reacts_and_goes_into_one_file(shop, rows, recip
             (category[np.argsort(-(embedding @ items.T)[0])[:10]] == wanted).mean()
             for embedding in (nothing, clicked)
         )
-        assert after > before
+        rises.append(after - before)
+    assert np.mean(rises) > 0.1
+    assert min(rises) >= 0
+
+
+@pytest.mark.parametrize(("costs", "gain"), [(0.0, 30.0), (1e-4, 30.0), (1e-3, 4.0), (1.0, 0.0)])
+def test_a_visit_counts_for_as_much_as_costs_nothing(examples, parts, costs, gain) -> None:
+    query, history = parts
+    alone = Examples(*_columns_of(examples), ClickLog.empty())
+    history.settle(query, alone, lambda tower: 1.0 - costs * float(tower.gain))
+    assert history.tower(query).gain.numpy() == gain
+    history.gain = 0.0
+
+
+def test_where_visits_are_common_the_encoder_decides(shop, rows, examples, parts) -> None:
+    query, history = parts
+    minute = rows["timestamp"] - rows["timestamp"] % 86_400 + np.arange(len(rows)) % 600
+    visits = Examples.build(rows.assign(timestamp=minute), shop.catalogue, shop.workflows)
+    history.settle(query, visits, lambda tower: 1.0)
+    assert history.gain == 0.0
+
+
+def test_clicks_of_a_visit_weigh_more_for_those_who_have_a_past(examples, parts) -> None:
+    query, history = parts
+    rows = later(None, examples, examples.log)
+    one = np.full_like(rows.inputs["recent_items"], -1)
+    one[:, 0] = 5
+    three = one.copy()
+    three[:, :3] = [5, 6, 7]
+    ages = np.zeros_like(rows.inputs["recent_ages"])
+    known = rows.inputs["user_id"][:, 0] >= FIRST_KNOWN_CODE
+
+    def moved(recent: np.ndarray) -> np.ndarray:
+        inputs = rows.inputs | {"recent_items": recent, "recent_ages": ages}
+        asked = Examples(inputs, rows.item, rows.click, rows.timestamp)
+        found = []
+        for history.gain in (0.0, 15.0):
+            found.append(served(query, history, asked))
+        history.gain = 0.0
+        return np.abs(found[1] - found[0]).max(axis=1)
+
+    assert (moved(one) < 1e-5).all()
+    assert (moved(three)[known] > 1e-3).all()
+    assert (moved(three)[~known] < 1e-5).all()
+
+
+def _columns_of(rows: Examples) -> tuple:
+    return rows.inputs, rows.item, rows.click, rows.timestamp, rows.visitor

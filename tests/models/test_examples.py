@@ -5,7 +5,7 @@ import pytest
 
 from recsys import schema
 from recsys.errors import BadData
-from recsys.models.examples import Catalogue, hold_out, newest
+from recsys.models.examples import Catalogue, Examples, hold_out, newest
 
 
 def test_inputs_have_the_shapes_and_dtypes_of_the_schema(shop):
@@ -47,3 +47,23 @@ def test_the_newest_rows_are_kept(shop):
     assert len(few) == 100
     assert few.timestamp.min() >= np.sort(shop.examples.timestamp)[-100]
     assert newest(shop.examples, 10**9) is shop.examples
+
+
+def test_the_ranker_sets_aside_whom_retrieval_sets_aside(shop):
+    """Though it sees fewer and other rows; else it would learn from what retrieval knows by heart."""
+    rows = shop.rows.copy()
+    rows.loc[rows.index[1::3], "click"] = 0
+    everything = Examples.build(rows, shop.catalogue, shop.workflows)
+    clicks = everything.take(everything.click == 1)
+    trained, _ = hold_out(clicks, 0.4, 1_000, seed=7)
+    _, asked = hold_out(newest(everything, len(everything) // 2), 0.4, 20, seed=7)
+    seen = {
+        (user, time) for user, time in zip(trained.inputs["user_id"][:, 0], trained.timestamp, strict=True)
+    }
+    assert len(asked) > 5
+    assert not seen & set(zip(asked.inputs["user_id"][:, 0], asked.timestamp, strict=True))
+
+
+def test_another_seed_sets_others_aside(shop):
+    first, second = (hold_out(shop.examples, 0.4, 1_000, seed)[1] for seed in (1, 2))
+    assert set(first.inputs["user_id"][:, 0]) != set(second.inputs["user_id"][:, 0])

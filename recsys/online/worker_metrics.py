@@ -1,7 +1,7 @@
 """The behaviour worker's Prometheus metrics: what it has done, what waits, and Valkey's own numbers.
 
-Valkey is asked when Prometheus asks, by one command with a time limit; every worker reports the same Valkey, so
-a query takes the greatest of them.
+Valkey is asked when Prometheus asks, by one command with a time limit; every worker reports the same Valkey,
+so a query takes the greatest of them.
 """
 
 from __future__ import annotations

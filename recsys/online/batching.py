@@ -48,7 +48,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> Limits:
-        """As the settings say; a call is slow if a wait for one and the next use up what the deadline leaves."""
+        """As the settings say; a call is slow if two in a row would use up the callers' time."""
         slow_s = 0.45 * (settings.deadline_s - settings.reserve_s)
         return cls(settings.batch_size, settings.batch_wait_s, settings.batch_lanes, slow_s)
 

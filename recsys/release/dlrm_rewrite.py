@@ -223,7 +223,7 @@ class Pairs:
         graph, count, hidden = self._graph, len(vectors), table.shape[2]
         stack, turned = self._stack(vectors), self._turned(vectors)
         square = graph.add("MatMul", [stack, turned], (count, count))
-        flat = graph.add("Reshape", [square, self._shape(-1, count * count)], (count * count,))
+        flat = graph.add("Reshape", [square, graph.put(np.array([-1, count * count]))], (count * count,))
         upper = np.triu(np.ones((count, count), np.float32), 1)[:, :, None]
         weights = graph.put((table * upper).reshape(-1, hidden))
         return graph.add("MatMul", [flat, weights], (hidden,))
@@ -239,7 +239,7 @@ class Pairs:
         return self._item(self._graph.add("Concat", vectors, (width,), axis=1))
 
     def _stack(self, vectors: Sequence[str]) -> str:
-        width, axis = self._graph.width(vectors[0]), self._shape(1)
+        width, axis = self._graph.width(vectors[0]), self._graph.put(np.array([1]))
         rows = [self._graph.add("Unsqueeze", [each, axis], (1, width)) for each in vectors]
         return self._graph.add("Concat", rows, (len(vectors), width), axis=1)
 
@@ -286,9 +286,6 @@ class Pairs:
     @staticmethod
     def _axis(node: Any) -> int:
         return next((each.i for each in node.attribute if each.name == "axis"), 0)
-
-    def _shape(self, *numbers: int) -> str:
-        return self._graph.put(np.array(numbers, np.int64))
 
     def _ints(self, *numbers: int) -> str:
         return self._put(np.array(numbers, np.int64))

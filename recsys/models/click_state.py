@@ -39,7 +39,7 @@ class ClickState:
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as kept:
-            return cls(kept["vectors"], kept["clicks"], kept["moments"] if "moments" in kept else None)
+            return cls(kept["vectors"], kept["clicks"], kept.get("moments"))
 
     def save(self, release_dir: Path) -> None:
         """Writes `schema.CLICK_HISTORY_FILE`; equal states give equal bytes."""

@@ -20,7 +20,7 @@ def commands() -> list[tuple[str, ...]]:
     """Every command of the overview, alternatives (`up | down`) one by one."""
     found = []
     for line in COMMANDS.splitlines():
-        usage = re.split(r"\s{2,}|\s(?=--|\[)", line.strip())[0].removeprefix("recsys ")
+        usage = re.split(r"\s{2,}|\s(?=--|\[|[A-Z])", line.strip())[0].removeprefix("recsys ")
         first, *others = usage.split(" | ")
         group = first.split()[:-1]
         found += [(*group, name) for name in (first.split()[-1], *others)]

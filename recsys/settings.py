@@ -95,7 +95,7 @@ class RetrievalSettings(FitSettings):
     """The two-tower model."""
 
     query_tower: Literal["static", "context", "session"] = Field(
-        "context",
+        "session",
         description="static: the user alone; context: device, hour and weekday as well; session: and the "
         "newest clicks",
     )

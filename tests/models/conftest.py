@@ -73,7 +73,9 @@ def training() -> TrainingSettings:
     return TrainingSettings(
         validation_share=0.3,
         validation_rows=100,
-        retrieval=RetrievalSettings(epochs=2, steps_per_epoch=20, least_steps=40, clicks=8, hidden=16),
+        retrieval=RetrievalSettings(
+            query_tower="context", epochs=2, steps_per_epoch=20, least_steps=40, clicks=8, hidden=16
+        ),
         ranking=RankingSettings(
             steps_per_epoch=20, least_steps=20, embedding_dim=8, bottom=(8,), top=(8,), validation_rows=50
         ),

@@ -111,10 +111,10 @@ def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
     item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
     columns = {
         "user_id": frame["user_id"].to_numpy(copy=True),
-        schema.VISITOR: frame["user_id"].to_numpy(copy=True),
         "age": dataset.users["age"].to_numpy(np.float32)[user_row],
         "gender": dataset.users["gender"].to_numpy()[user_row],
         "top_category": top,
+        schema.VISITOR: frame["user_id"].to_numpy(copy=True),
         **{name: frame[name].to_numpy(copy=True) for name in schema.CONTEXT_RAW},
         **{name: dataset.items[name].to_numpy()[item_row] for name in schema.ITEM_RAW},
         "click": _clicks(frame),

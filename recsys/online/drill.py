@@ -10,6 +10,7 @@ are recorded in it.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,9 @@ from typing import Final
 import numpy as np
 import redis
 
-from recsys.errors import Unavailable
+from recsys.errors import BadUse, Unavailable
 from recsys.local import process
+from recsys.local.fill import write_features
 from recsys.online import keys
 from recsys.online.catalogue import Catalogues
 from recsys.online.drill_load import Shoppers
@@ -29,11 +31,15 @@ from recsys.online.drill_report import Report, Row, is_answered, is_well, make_r
 from recsys.online.drill_system import System
 from recsys.online.popularity import Popularity
 from recsys.online.precompute import known_users
+from recsys.release.assemble import FEAST_DIR
+from recsys.release.manifest import read_manifest
+from recsys.release.store import ReleaseStore
 from recsys.settings import PopularitySettings, Settings
 
 _CALM_S: Final = 1.5  # without a degraded answer, after which a fault counts as overcome
 _PATIENCE_S: Final = 20.0
 _PROBE_S: Final = 3.0
+_MOST_USERS: Final = 10_000
 _WARM_UP_RPS: Final = 10.0
 _DRAIN_S: Final = 60.0
 
@@ -47,14 +53,16 @@ def run(home: Path, rate: float | None = None, pause_s: float = 10.0) -> Report:
         pause_s: How long Valkey is paused.
 
     Raises:
+        BadUse: The home has no current release.
         Unavailable: The system did not start.
     """
+    _fill(home)
     # Counts that never fade, and places for all items, make every effect countable afterwards.
     counting = PopularitySettings(half_life_s=10**9, size=10**6)
     with System(home, Settings(popularity=counting)) as system, system.client() as client:
         catalogue = Catalogues(home / "releases").current()
         items = [] if catalogue is None else catalogue.item_ids.tolist()
-        users = sorted(set(known_users(client)))[:10_000] or list(range(1_000))
+        users = sorted(set(known_users(client)))[:_MOST_USERS]
         capacity = None if rate else _capacity(system, users, items)
         with Shoppers(system.url, system.token, users, items, rate or _WARM_UP_RPS):
             time.sleep(_PROBE_S)
@@ -110,6 +118,18 @@ def faults(system: System, pause_s: float) -> list[tuple[str, Callable[[], None]
         ("Triton killed and restarted", restart_triton),
         ("Feast's registry corrupted", corrupt_registry),
     ]
+
+
+def _fill(home: Path) -> None:
+    """Write the features of a home that was never up, before anything reads them."""
+    store = ReleaseStore(home / "releases")
+    number = store.current()
+    if number is None:
+        raise BadUse(f"home {home}", "no current release", "Run `recsys pipeline run full --data DIR`")
+    with System(home, start_serving=False) as system, system.client() as client:
+        if not list(itertools.islice(known_users(client), 1)):
+            release = store.path(number)
+            write_features(system.settings, release / FEAST_DIR, read_manifest(release))
 
 
 def _observe(name: str, fault: Callable[[], None], shoppers: Shoppers) -> Row:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import os
-import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
+from factories.killed import run_and_die
 
 from recsys.errors import BadData, BadUse, Unavailable
 from recsys.release.fetch import fetch
@@ -147,36 +146,6 @@ def test_fetch_brings_what_was_published(artefacts: Path, window: DataWindow, tm
 _STEPS = ("makedirs", "put_file", "pipe_file", "rm_file")
 
 
-def _run_and_die(store: RemoteStore, action: Callable[[], object], at: int) -> bool:
-    """Runs `action` in a fork that kills itself before its `at`-th change of the store.
-
-    Returns:
-        Whether it was killed; False means that it ended before that.
-    """
-    child = os.fork()
-    if child == 0:
-        left = at
-
-        def dying(original: Callable[..., Any]) -> Callable[..., Any]:
-            def step(*args: Any, **kwargs: Any) -> Any:
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return original(*args, **kwargs)
-
-            return step
-
-        for name in _STEPS:
-            setattr(store._fs, name, dying(getattr(store._fs, name)))
-        try:
-            action()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
 def test_publisher_killed_at_any_step_leaves_all_or_nothing(
     tmp_path: Path, artefacts: Path, window: DataWindow
 ) -> None:
@@ -188,8 +157,10 @@ def test_publisher_killed_at_any_step_leaves_all_or_nothing(
         _publish(store, artefacts, window, fingerprint="first")
         store.set_current(1)
         (artefacts / "dlrm.onnx").write_bytes(b"second")
-        killed = _run_and_die(
-            store, lambda s=store: _publish(s, artefacts, window, fingerprint="second"), step
+        killed = run_and_die(
+            [(store._fs, name) for name in _STEPS],
+            lambda s=store: _publish(s, artefacts, window, fingerprint="second"),
+            step,
         )
         seen.add(store.numbers())
         for number in store.numbers():
@@ -214,7 +185,9 @@ def test_promoter_and_pruner_killed_at_any_step_leave_whole_releases(
                 (artefacts / "index.faiss").write_bytes(b"%d" % n)
                 _publish(store, artefacts, window)
             store.set_current(1)
-            killed = _run_and_die(store, lambda s=store, act=action: act(s), step)
+            killed = run_and_die(
+                [(store._fs, name) for name in _STEPS], lambda s=store, act=action: act(s), step
+            )
             assert store.current() in {1, 2}
             for number in store.numbers():
                 store.verify(number)

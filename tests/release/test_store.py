@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from factories.killed import run_and_die
 
 from recsys.errors import BadData, BadUse
 from recsys.release import files
@@ -176,36 +176,6 @@ _STEPS = [
 ]
 
 
-def _run_and_die(action: Callable[[], object], at: int) -> bool:
-    """Runs `action` in a fork that kills itself before its `at`-th change of the disk.
-
-    Returns:
-        Whether it was killed; False means that it ended before that.
-    """
-    child = os.fork()
-    if child == 0:
-        left = at
-
-        def dying(original: Callable[..., Any]) -> Callable[..., Any]:
-            def step(*args: Any, **kwargs: Any) -> Any:
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return original(*args, **kwargs)
-
-            return step
-
-        for owner, name in _STEPS:
-            setattr(owner, name, dying(getattr(owner, name)))
-        try:
-            action()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
 def test_publisher_killed_at_any_step_leaves_all_or_nothing(
     tmp_path: Path, artefacts: Path, window: DataWindow
 ) -> None:
@@ -215,7 +185,9 @@ def test_publisher_killed_at_any_step_leaves_all_or_nothing(
         store = ReleaseStore(tmp_path / f"store{step}")
         _publish(store, artefacts, window, fingerprint="first")
         (artefacts / "dlrm.onnx").write_bytes(b"second")
-        killed = _run_and_die(lambda s=store: _publish(s, artefacts, window, fingerprint="second"), step)
+        killed = run_and_die(
+            _STEPS, lambda s=store: _publish(s, artefacts, window, fingerprint="second"), step
+        )
         (artefacts / "dlrm.onnx").write_bytes(b"ranker" * 100)
         visible = store.numbers()
         seen.add(visible)
@@ -243,7 +215,7 @@ def test_promoter_killed_at_any_step_leaves_old_or_new(
     while killed:
         step += 1
         store.set_current(1)
-        killed = _run_and_die(lambda: store.set_current(2), step)
+        killed = run_and_die(_STEPS, lambda: store.set_current(2), step)
         assert store.current() in {1, 2}
     assert store.current() == 2
     assert step > 3
@@ -259,7 +231,7 @@ def test_pruner_killed_at_any_step_leaves_whole_releases(
         for n in range(3):
             (artefacts / "index.faiss").write_bytes(b"%d" % n)
             _publish(store, artefacts, window)
-        killed = _run_and_die(lambda s=store: s.prune(keep=1), step)
+        killed = run_and_die(_STEPS, lambda s=store: s.prune(keep=1), step)
         for number in store.numbers():
             store.verify(number)
         store.prune(keep=1)

@@ -90,13 +90,15 @@ def test_values_survive_a_fault_and_are_marked_once_old(reader: Reader) -> None:
 
 def test_the_thread_reads_again_and_ends(reader: Reader) -> None:
     cache = ItemCache(COLUMNS, reader)
+    others = set(threading.enumerate())
     cache.start(0.01)
+    started = [thread for thread in set(threading.enumerate()) - others if thread.name == "item-cache"]
     reader.price = 100.0
     assert reader.read_again.wait(10)
     cache.close()
     assert cache.refresh(1)
     assert cache.values.columns["price"].tolist() == [107, 108, 3]
-    assert not any(thread.name == "item-cache" for thread in threading.enumerate())
+    assert [thread.is_alive() for thread in started] == [False]
 
 
 def test_a_store_that_is_down_at_the_start_is_tried_again(reader: Reader) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,18 @@ import pytest
 import redis
 
 from recsys.local.valkey import ValkeyServer
+
+
+def _settings_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("RECSYS_", "AWS_"))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment_stays() -> Iterator[None]:
+    """A module that leaves settings behind in the environment fails itself, not whoever comes after it."""
+    before = _settings_variables()
+    yield
+    assert _settings_variables() == before
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ Note = Callable[[str], None]
 _SEEN_ITEMS = 20
 _READY_S = 180.0
 _FIRST_REQUEST_S = 60.0
+_FILL_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,11 @@ def open_shop(
         ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
         own = own.model_copy(update={"serving": own.serving.model_copy(update=ports)})
         note("filling Valkey with the release's features")
-        write_features(own, release_dir / "feast", read_manifest(release_dir))
-        client = connect(own.valkey)
+        # What fills it may wait longer than a stage does: on a busy machine a stage's limit is soon over.
+        patient = own.valkey.model_copy(update={"timeout_s": _FILL_TIMEOUT_S})
+        filling = own.model_copy(update={"valkey": patient})
+        write_features(filling, release_dir / "feast", read_manifest(release_dir))
+        client = connect(patient)
         users.mark_seen(client, release_dir, chosen, _SEEN_ITEMS, seed=0)
         client.close()
         group = valkey.process.pid if valkey.process else 0

@@ -27,10 +27,36 @@ def show(document: dict[str, Any]) -> None:
     heading = f"{document['rows']:,} clicks of the days after training"
     results.print(table(heading, ("", *METRICS), rows_of(lines, METRICS), right=METRICS))
     results.print(f"Ranker AUC {document['ranker']['auc']:.3f}{_calibration(document)}")
+    _show_visitors(document)
     _show_intervals(document)
     _show_unseen(document.get("unseen", {}))
     if "ordering" in document:
         _show_ordering(document["ordering"])
+
+
+def _show_visitors(document: dict[str, Any]) -> None:
+    found = document.get("visitors")
+    if not found:
+        return
+    rows = [
+        (
+            kind,
+            f"{one['rows']:,}",
+            f"{one['chain']['hit@10']:.3f} ({ends(one['interval']['hit@10'], digits=3)})",
+            number(one["chain"]["ndcg@10"]),
+            number(one["popularity"]["hit@10"]),
+            number(one["over_popularity"]),
+        )
+        for kind, one in found.items()
+    ]
+    heads = ("", "rows", "chain hit@10", "ndcg@10", "popularity hit@10", "ratio")
+    results.print(table("Visitors whom nobody knows, after their first clicks", heads, rows, right=heads[1:]))
+    if limit := document["anonymous"].get("bound"):
+        results.print(
+            f"Before a click, from device, hour and day alone: hit@10 {limit['hit@10']:.3f} at most "
+            f"({limit['cells']} lists chosen on the clicks that they are measured on; "
+            f"{limit['apart']:.3f} chosen on one half, measured on the other)"
+        )
 
 
 def _show_intervals(document: dict[str, Any]) -> None:
@@ -105,9 +131,9 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def ends(interval: Sequence[float]) -> str:
+def ends(interval: Sequence[float], digits: int = 4) -> str:
     """Both ends of an interval."""
-    return f"{interval[0]:.4f} – {interval[1]:.4f}"
+    return f"{interval[0]:.{digits}f} – {interval[1]:.{digits}f}"
 
 
 def change(found: dict[str, Any] | None) -> str:

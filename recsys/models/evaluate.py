@@ -13,7 +13,7 @@ import pandas as pd
 from recsys.data.dataset import Dataset
 from recsys.features.recents import ClickLog
 from recsys.features.training import default_age
-from recsys.models import bias, calibration, intervals, metrics, ranker_auc, segments
+from recsys.models import bias, calibration, intervals, metrics, ranker_auc, segments, visitors
 from recsys.models.baselines import compare
 from recsys.models.evaluated_rows import EvaluatedRows, hidden
 from recsys.models.outcomes import Outcomes, item_counts, row_keys
@@ -58,6 +58,7 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
         "segments": {name: {segment: {"rows", "chain", "retrieval", "interval", "baselines"}}};
         "exposure": {recommender: {"coverage", "gini", "head", "mean_popularity"}} of the ten shown;
         "calibration": {"ece", "brier", "log_loss", "bins", "negatives", "rows"} of the ranker;
+        "visitors": {kind: …} of `recsys.models.visitors.measure`, and "anonymous"."bound" of its `bound`;
         "omitted": {baseline: why}; and "oracle" where the data set knows it.
 
     Raises:
@@ -71,8 +72,13 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
     codes = segments.segment(dataset, test.rows, test.item, test.clicks, test.repeated)
     if outcomes_dir is not None:
         _outcomes(test, found, codes).save(outcomes_dir)
-    calibrated = _calibration(release_dir, dataset, test, found.pairs)
-    return _document(test, found, codes) | {"calibration": calibrated, "omitted": omitted} | _oracle(dataset)
+    document = _document(test, found, codes) | _oracle(dataset)
+    document["anonymous"]["bound"] = visitors.bound(dataset)
+    return document | {
+        "visitors": visitors.measure(release_dir, dataset, test, progress),
+        "calibration": _calibration(release_dir, dataset, test, found.pairs),
+        "omitted": omitted,
+    }
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recsys import schema
-from recsys.features.recents import ClickLog
+from recsys.features.recents import ClickLog, RecentClicks
 from recsys.models import metrics
 from recsys.models.outcomes import item_counts
 from recsys.models.seen_before import SeenBefore
@@ -102,6 +102,7 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
     seen: SeenBefore | None = None,
     log: ClickLog | None = None,
     unseen_rows: int | None = None,
+    recents: RecentClicks | None = None,
 ) -> Served:
     """Asks the chain for each row, with the features that its user had at its time.
 
@@ -117,8 +118,11 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
         seen: What users had clicked before; None: `Served.unseen` is left out.
         log: From which the newest clicks of each row's user are taken; None: nobody has any.
         unseen_rows: First rows that `Served.unseen` is about; None: all.
+        recents: The newest clicks of each row, in place of those that the log tells.
     """
-    asker = _Asker(release_dir, rows, item, settings, seen, log)
+    if recents is None:
+        recents = (log or ClickLog.empty()).recent(rows["user_id"], rows["timestamp"])
+    asker = _Asker(release_dir, rows, item, settings, seen, recents)
     asker.unseen_rows = len(rows) if unseen_rows is None else unseen_rows
     starts = range(0, len(rows), _BATCH)
     batches: list[Served] = []
@@ -153,12 +157,12 @@ class _Asker:
         item: np.ndarray,
         settings: Settings,
         seen: SeenBefore | None,
-        log: ClickLog | None,
+        recents: RecentClicks,
     ) -> None:
         self._chain = Chain(release_dir, all_ranked(settings))
         self._items = int(np.load(release_dir / schema.ITEM_IDS_FILE).shape[0])
         self._rows, self._item = rows, item
-        self._log = log or ClickLog.empty()
+        self._recents = recents.tensors()
         self._seen = seen
         self.unseen_rows = len(rows)
         self._filter = None if seen is None else _seen_filter(release_dir, settings.serving, rows, seen)
@@ -167,7 +171,7 @@ class _Asker:
         part, item = self._rows.iloc[at : at + _BATCH], self._item[at : at + _BATCH]
         request = {"user_id": part["user_id"], **{name: part[name] for name in schema.CONTEXT_RAW}}
         known = {name: part[name].to_numpy() for name in ("age", "gender", "top_category")}
-        known |= self._log.recent(part["user_id"], part["timestamp"]).tensors()
+        known |= {name: column[at : at + _BATCH] for name, column in self._recents.items()}
         tensors = self._chain.run({name: column.to_numpy() for name, column in request.items()}, known)
         return Served(
             Lists.of(tensors["candidates"], tensors["ordered_items"], item),

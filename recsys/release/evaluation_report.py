@@ -30,6 +30,7 @@ def evaluation_page(document: Mapping[str, Any]) -> str:
             _headline(document),
             html.plots(*_curves(document)),
             _differences(document),
+            _visitors(document),
             _unseen(document),
             _segments(document),
             _exposure(document),
@@ -97,6 +98,28 @@ def _differences(document: Mapping[str, Any]) -> str:
         ]
         rows.append([escape(name.replace("_", " ")), *cells, bar])
     return html.section("Differences, paired by row", html.table(("", "hit@10", "ndcg@10", "hit@10"), rows))
+
+
+def _visitors(document: Mapping[str, Any]) -> str:
+    rows = []
+    for kind, one in document.get("visitors", {}).items():
+        ends = one["interval"]["hit@10"]
+        popular = one["popularity"]["hit@10"]
+        bar = span(one["chain"]["hit@10"], ends, (0, 1), others=[popular])
+        cells = [f"{one['rows']:,}", html.number(one["chain"]["hit@10"], ends)]
+        cells += [html.number(one["chain"]["ndcg@10"], one["interval"]["ndcg@10"]), html.number(popular)]
+        rows.append([escape(kind), *cells, html.number(one["over_popularity"]), bar])
+    if not rows:
+        return ""
+    limit = document.get("anonymous", {}).get("bound")
+    said = "Clicks of users as if they had come for the first time, with their newest few clicks."
+    if limit:
+        said += (
+            f" Before a click there are device, hour and day alone, from which at most {limit['hit@10']:.3f} "
+            "can be found. Grey marks: popularity."
+        )
+    head = ("", "rows", "chain hit@10", "chain ndcg@10", "popularity hit@10", "ratio", "hit@10, 0 to 1")
+    return html.section("Visitors whom nobody knows", html.note(said), html.table(head, rows))
 
 
 def _unseen(document: Mapping[str, Any]) -> str:

@@ -20,7 +20,18 @@ DOCUMENT: dict[str, Any] = {
     "anonymous": {"chain": GAIN, "retrieval": GAIN, "rows": 10},
     "ranker": {"auc": 0.9, "negatives": "in-batch"},
 }
+VISITOR: dict[str, Any] = {
+    "rows": 55,
+    "chain": GAIN,
+    "retrieval": GAIN,
+    "popularity": GAIN,
+    "interval": {"hit@10": [0.25, 0.35], "ndcg@10": [0.1, 0.3]},
+    "over_popularity": 1.234,
+}
+BOUND = {"hit@10": 0.115, "apart": 0.066, "cells": 216, "rows": 9}
 NEW: dict[str, Any] = DOCUMENT | {
+    "anonymous": DOCUMENT["anonymous"] | {"bound": BOUND},
+    "visitors": {"no click": VISITOR, "2 clicks": VISITOR | {"over_popularity": None}},
     "calibration": {"ece": 0.02, "negatives": "uniform"},
     "intervals": {"chain": {name: [0.25, 0.35] for name in GAIN}},
     "differences": {"chain - als": {name: {"mean": 0.05, "interval": [0.04, 0.06]} for name in GAIN}},
@@ -85,6 +96,8 @@ def test_documents_old_and_new_are_shown(capsys: pytest.CaptureFixture[str]) -> 
         "0.250 – 0.350",
         "+0.050 (+0.040 – +0.060)",
         "77 clicks on items new",
+        "1.234",
+        "hit@10 0.115 at most",
         "calibration error 0.020",
         "MMR",
     ):

@@ -25,7 +25,16 @@ DOCUMENT = {
     "chain": GAIN,
     "retrieval": GAIN,
     "baselines": {"popularity": GAIN, "<als>": GAIN | {"hit@10": 0.25}},
-    "anonymous": {"chain": GAIN, "retrieval": GAIN, "rows": 10},
+    "anonymous": {"chain": GAIN, "retrieval": GAIN, "rows": 10, "bound": {"hit@10": 0.115}},
+    "visitors": {
+        "2 clicks": {
+            "rows": 5,
+            "chain": GAIN,
+            "popularity": GAIN,
+            "interval": ENDS,
+            "over_popularity": 1.234,
+        }
+    },
     "ranker": {"auc": 0.9, "negatives": "in-batch"},
     "unseen": {"rows": 77, "chain": GAIN, "retrieval": GAIN, "baselines": {"popularity": GAIN}},
     "intervals": {"chain": ENDS, "anonymous": ENDS},
@@ -107,6 +116,8 @@ def test_the_page_holds_every_part_and_loads_nothing():
     for title in (
         "finds the click",
         "paired",
+        "nobody knows",
+        "at most 0.115",
         "New items",
         "Kinds of rows",
         "is shown",

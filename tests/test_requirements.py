@@ -10,7 +10,7 @@ import pytest
 from recsys.local.doctor import pins
 
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
-LOCKS = ("bootstrap", "base", "dev", "encoders", "serving", "serving-gpu", "worker", "triton-stub")
+LOCKS = ("bootstrap", "base", "dev", "encoders", "serving", "serving-gpu", "worker", "triton-stub", "lint")
 NOT_SERVED = re.compile(r"^(tensorflow|keras|merlin|nvtabular|dask|distributed|feast|torch|kfp|numba)\b")
 
 

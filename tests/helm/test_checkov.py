@@ -1,18 +1,14 @@
-"""checkov over the rendered chart, where it is installed; it wants an environment of its own."""
+"""checkov over the rendered chart, where it is installed."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 from factories.chart import ROOT, Object
+from factories.linters import checkov, needs
 
-FIX = "is not on PATH: python3 -m venv ~/lint; ~/lint/bin/pip install checkov; PATH=~/lint/bin:$PATH"
 EXPLAINED = {
     "CKV_K8S_21": "objects carry no namespace: Helm puts them where the installation is",
     "CKV_K8S_40": "user 1000 is the images' own, and what volumes are given to",
@@ -25,19 +21,11 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.skipif(shutil.which("checkov") is None, reason=f"checkov {FIX}")
+@needs("checkov")
 def test_checkov_finds_nothing_unexplained(everything: list[Object], tmp_path: Path) -> None:
     plain = [each for each in everything if "monitoring.coreos.com" not in each["apiVersion"]]
     (tmp_path / "chart.yaml").write_text(yaml.safe_dump_all(plain))
-    options = ["--framework", "kubernetes", "--quiet", "--compact", "--skip-download"]
-    done = subprocess.run(
-        ["checkov", "--file", str(tmp_path / "chart.yaml"), *options],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "LOG_LEVEL": "ERROR"},
-    )
+    done = checkov("kubernetes", "--file", tmp_path / "chart.yaml")
     found = set(re.findall(r"^Check: (CKV\w+)", done.stdout, re.MULTILINE))
     assert "Passed checks" in done.stdout, done.stderr
     assert found == EXPLAINED.keys()

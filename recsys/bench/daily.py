@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 
+from recsys.bench.daily_runs import Note, Run, timed
 from recsys.data.dataset import Dataset
 from recsys.data.splits import split_by_time
-from recsys.kubeflow import StepEvent, run_daily, run_full
+from recsys.kubeflow import run_daily, run_full
 from recsys.kubeflow.full import RELEASES
+from recsys.kubeflow.inputs import fingerprint
+from recsys.kubeflow.recipe import recipe_of
 from recsys.models import metrics
-from recsys.models.outcomes import Outcomes
+from recsys.models.outcomes import OUTCOMES_FILE, Outcomes
 from recsys.models.remeasure import remeasure
 from recsys.release.bootstrap import Draws
 from recsys.settings import GateSettings, Settings
 
-_NOT_LEARNING: Final = {"take current", "remeasure", "evaluate", "gate", "publish", "promote"}
-"""Steps that measure and publish; the others make the release."""
-
+_PLACE: Final = "bench-daily"
 _OPEN_GATE: Final = GateSettings(
     retrieval_hit=0,
     ranker_auc=0,
@@ -37,34 +37,21 @@ _OPEN_GATE: Final = GateSettings(
     rounds=3,
     resamples=50,
 )
-Note = Callable[[str], None]
-
-
-@dataclass
-class _Run:
-    """One pipeline's run: which release it made, and each step's seconds, by the clock and on the CPU."""
-
-    release: int = 0
-    steps: dict[str, float] = field(default_factory=dict)
-    cpu_steps: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float:
-        """From the data to the assembled release."""
-        return _learning(self.steps)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """The processors' time within it, which other work on the machine hardly changes."""
-        return _learning(self.cpu_steps)
 
 
 def measure(
-    data: Path, settings: Settings, parent_days: Sequence[int], new_days: Sequence[int], note: Note
+    data: Path,
+    settings: Settings,
+    parent_days: Sequence[int],
+    new_days: Sequence[int],
+    note: Note,
+    *,
+    keep: bool = False,
 ) -> dict[str, Any]:
     """Trains a parent, fine-tunes it on new days, trains anew on all, and measures all three on the next day.
 
-    Each is a run of the pipelines in a home of its own, so nothing is reused from another run.
+    Parent and daily are runs of the pipelines in one home, the training anew in another, so that no step is
+    reused from another run. A measurement that broke goes on in the step it was in.
 
     Args:
         data: Folder of a data set; it holds a day after the new ones.
@@ -72,42 +59,47 @@ def measure(
         parent_days: Days the parent is trained on.
         new_days: Days that are learned.
         note: Told what is being done.
+        keep: Leaves the releases in `bench-daily` below the home, where the next call finds them finished.
 
     Returns:
         {"days": {"parent", "new", "judged_by"}, "rows", "parent", "daily", "retrained": {"ndcg@10",
-        "hit@300", "seconds", "cpu_seconds", "steps"}, "gain": {"daily", "retrained"}: {"value", "low",
-        "high"}, "gain_share", "time_share", "cpu_share"}. `gain` is of the chain's NDCG@10 over the parent,
-        with a 95 % interval over users; seconds are those from the data to the assembled release, without
-        measuring it.
+        "hit@300", "seconds", "cpu_seconds", "load", "steps", "cpu_steps"}, "gain": {"daily", "retrained"}:
+        {"value", "low", "high"}, "gain_share", "time_share", "cpu_share"}. `gain` is of the chain's NDCG@10
+        over the parent, with a 95 % interval over users; seconds are those from the data to the assembled
+        release, without measuring it; `load` is the machine's meanwhile.
 
     Raises:
         BadUse: A day is not there, or none comes after the new ones.
         RecsysError: A step failed.
     """
     every_day = sorted({*parent_days, *new_days})
-    dataset = Dataset.open(data)
+    dataset, hurried = Dataset.open(data), _hurried(settings)
     split = split_by_time(dataset.days, every_day)
     judged_by = dataclasses.replace(dataset, split={**split, "valid": split["valid"][:1]})
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.home, prefix="bench-daily-") as folder:
-        home, hurried = Path(folder), _hurried(settings)
-        parent = _run(note, "parent", lambda show: run_full(data, home, hurried, show, parent_days))
-        daily = _run(
-            note,
-            "daily",
-            lambda show: run_daily(data, home, hurried, show, days=new_days, release=parent.release),
-        )
-        anew = _run(note, "retrained", lambda show: run_full(data, home, hurried, show, every_day))
-        runs = {"parent": parent, "daily": daily, "retrained": anew}
-        found = {}
-        for name, run in runs.items():
-            note(f"{name}: measuring on day {split['valid'][0]}")
-            found[name] = remeasure(home / RELEASES / str(run.release), judged_by, settings)
+    made_of = {"parent": sorted(parent_days), "new": sorted(new_days)}
+    place = settings.home.resolve() / _PLACE / fingerprint(_PLACE, data, recipe_of(settings), **made_of)[:12]
+    first, second = place / "learning", place / "anew"
+    place.mkdir(parents=True, exist_ok=True)
+    parent = timed(place / "parent", note, lambda show: run_full(data, first, hurried, show, parent_days))
+    daily = timed(
+        place / "daily",
+        note,
+        lambda show: run_daily(data, first, hurried, show, days=new_days, release=parent.release),
+    )
+    anew = timed(place / "retrained", note, lambda show: run_full(data, second, hurried, show, every_day))
+    runs = {"parent": parent, "daily": daily, "retrained": anew}
+    found = {}
+    for (name, run), home in zip(runs.items(), (first, first, second), strict=True):
+        note(f"{name}: measuring on day {split['valid'][0]}")
+        release = home / RELEASES / str(run.release)
+        found[name] = _measured(place / name, release, judged_by, settings)
+    if not keep:
+        shutil.rmtree(place)
     days = {"parent": list(parent_days), "new": list(new_days), "judged_by": split["valid"][0]}
     return {"days": days, **summary(runs, found)}
 
 
-def summary(runs: dict[str, _Run], found: dict[str, Outcomes]) -> dict[str, Any]:
+def summary(runs: dict[str, Run], found: dict[str, Outcomes]) -> dict[str, Any]:
     """The numbers of `measure`, from what each release did with the same rows."""
     ranks = {name: _ranks(outcomes) for name, outcomes in found.items()}
     user = found["parent"]["user"]
@@ -121,7 +113,9 @@ def summary(runs: dict[str, _Run], found: dict[str, Outcomes]) -> dict[str, Any]
                 "hit@300": metrics.hit(ranks[name], 300),
                 "seconds": run.seconds,
                 "cpu_seconds": run.cpu_seconds,
+                "load": run.load,
                 "steps": run.steps,
+                "cpu_steps": run.cpu_steps,
             }
             for name, run in runs.items()
         },
@@ -153,32 +147,13 @@ def _discounted(rank: np.ndarray) -> np.ndarray:
     return found
 
 
-def _learning(steps: dict[str, float]) -> float:
-    return sum(seconds for step, seconds in steps.items() if step not in _NOT_LEARNING)
-
-
-def _run(note: Note, name: str, make: Callable[[Callable[[StepEvent], None]], int]) -> _Run:
-    run = _Run()
-
-    begun = _cpu_seconds()
-
-    def show(event: StepEvent) -> None:
-        nonlocal begun
-        if event.state == "done":
-            run.steps[event.step] = event.seconds
-            run.cpu_steps[event.step] = _cpu_seconds() - begun
-        elif event.state == "started":
-            begun = _cpu_seconds()
-            note(f"{name}: {event.step}")
-
-    run.release = make(show)
-    return run
-
-
-def _cpu_seconds() -> float:
-    """What all ended processes that this one started have used."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _measured(folder: Path, release: Path, judged_by: Dataset, settings: Settings) -> Outcomes:
+    """What the release does with the clicks of the day that judges, measured once."""
+    if not (folder / OUTCOMES_FILE).exists():
+        outcomes = remeasure(release, judged_by, settings)
+        with TemporaryDirectory(dir=folder) as partial:
+            outcomes.save(Path(partial)).replace(folder / OUTCOMES_FILE)
+    return Outcomes.load(folder)
 
 
 def _hurried(settings: Settings) -> Settings:

@@ -18,13 +18,14 @@ def daily(
     data: DataDir,
     parent_days: Annotated[str, typer.Option(help="Days that the parent is trained on.")] = "0-10",
     days: Annotated[str, typer.Option(help="Days that are learned; the next one judges.")] = "11-12",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the releases in HOME/bench-daily.")] = False,
     json: Json = False,
 ) -> None:
     """Train on some days, fine-tune on the next and train anew on all: which gains how much, in what time."""
     from recsys.bench.daily import measure
 
     with Steps().step("Measure") as note:
-        document = measure(data, get_settings(), parse_days(parent_days), parse_days(days), note)
+        document = measure(data, get_settings(), parse_days(parent_days), parse_days(days), note, keep=keep)
     if json:
         print_json(document)
     else:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recsys.bench import daily
 from recsys.bench.daily import measure, summary
+from recsys.bench.daily_runs import Run
 from recsys.errors import BadUse
-from recsys.kubeflow import StepEvent
+from recsys.models.outcomes import Outcomes
 from recsys.release.gate import judge
 from recsys.settings import Settings
 
@@ -33,13 +33,16 @@ def found() -> dict[str, _Outcomes]:
     return {name: _outcomes(ranks) for name, ranks in rank.items()}
 
 
-def _runs(daily_s: float = 20.0) -> dict[str, daily._Run]:
+def _runs(daily_s: float = 20.0) -> dict[str, Run]:
     return {
-        "parent": daily._Run(1, {"validate": 1.0, "train": 89.0, "evaluate": 500.0}, {"train": 80.0}),
-        "daily": daily._Run(
-            2, {"finetune": daily_s, "remeasure": 500.0, "gate": 50.0}, {"finetune": 18.0, "gate": 9.0}
+        "parent": Run(1, {"validate": 1.0, "train": 89.0, "evaluate": 500.0}, {"train": 80.0}),
+        "daily": Run(
+            2,
+            {"finetune": daily_s, "remeasure": 500.0, "gate": 50.0},
+            {"finetune": 18.0, "gate": 9.0},
+            {"finetune": 3.0, "gate": 9.0},
         ),
-        "retrained": daily._Run(3, {"validate": 1.0, "train": 99.0, "publish": 5.0}, {"train": 180.0}),
+        "retrained": Run(3, {"validate": 1.0, "train": 99.0, "publish": 5.0}, {"train": 180.0}),
     }
 
 
@@ -48,6 +51,7 @@ def test_shares_are_those_of_gain_and_of_learning_time(found) -> None:
     assert document["gain_share"] == pytest.approx(0.75)
     assert document["time_share"] == pytest.approx(0.2)
     assert document["cpu_share"] == pytest.approx(0.1)
+    assert document["daily"]["load"] == 3.0
     assert document["rows"] == 2 * _USERS
     assert [document[name]["ndcg@10"] for name in ("parent", "daily", "retrained")] == [0, 0.375, 0.5]
     gain = document["gain"]["daily"]
@@ -75,19 +79,18 @@ def test_days_that_cannot_be_are_refused_before_anything_is_trained(tmp_path) ->
     assert not (tmp_path / "home").exists()
 
 
-def test_each_step_is_timed_by_the_clock_and_on_the_cpu() -> None:
-    def make(show) -> int:
-        show(StepEvent("train", "started"))
-        subprocess.run([sys.executable, "-c", "for _ in range(10**6): pass"], check=True, timeout=60)
-        show(StepEvent("train", "done", seconds=3.0))
-        show(StepEvent("gate", "done", seconds=7.0))
-        return 5
+def test_what_is_measured_is_not_measured_twice(tmp_path, monkeypatch, found) -> None:
+    asked: list[Path] = []
 
-    told: list[str] = []
-    run = daily._run(told.append, "parent", make)
-    assert (run.release, run.seconds, told) == (5, 3.0, ["parent: train"])
-    assert run.steps == {"train": 3.0, "gate": 7.0}
-    assert run.cpu_seconds > 0
+    def remeasure(release: Path, *_: object) -> Outcomes:
+        asked.append(release)
+        return Outcomes.of(**found["daily"], row=np.arange(2 * _USERS), retrieval_rank=np.zeros(2 * _USERS))
+
+    monkeypatch.setattr(daily, "remeasure", remeasure)
+    twice = [daily._measured(tmp_path, tmp_path / "7", None, Settings()) for _ in range(2)]
+    assert asked == [tmp_path / "7"]
+    assert [one["chain_rank"].tolist() for one in twice] == [found["daily"]["chain_rank"].tolist()] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["outcomes.npz"]
 
 
 def test_the_gate_lets_every_release_through_while_it_is_measured() -> None:

@@ -172,8 +172,7 @@ def _promote(release: int, cluster: Any, *, json: bool, fill: bool = True) -> No
             from recsys.local.promotion import promote_here
 
             done = promote_here(get_settings(), release, tell, fill=fill)
-    if not cluster:
-        release_store.note_in_mlflow()
+    release_store.note_in_mlflow(cluster.source if cluster else "")
     if json:
         print_json({"release": release, **(asdict(done) if done else {"replicas": []})})
     elif done is None:

@@ -76,21 +76,25 @@ def report(
     results.print(str(out))
 
 
-def track() -> None:
+def track(store: Place = "") -> None:
     """Bring MLflow up to date with the releases; done by itself at each publication and promotion."""
-    from recsys.release.store import ReleaseStore
+    from recsys.release.remote import open_store
     from recsys.release.tracking import Tracker
 
     settings = get_settings()
-    Tracker(settings.mlflow).follow(ReleaseStore(settings.home / "releases"))
+    Tracker(settings.mlflow).follow(open_store(store or str(settings.home / "releases")))
     results.print(f"MLflow at {settings.mlflow.uri} holds every release.")
 
 
-def note_in_mlflow() -> None:
-    """Tell MLflow which release is current now; what it does not take is said and no failure."""
-    from recsys.release.store import ReleaseStore
+def note_in_mlflow(store: str = "") -> None:
+    """Tell MLflow which release is current now; what it does not take is said and no failure.
+
+    Args:
+        store: Folder or URL of the store of releases; this home's when empty.
+    """
+    from recsys.release.remote import open_store
     from recsys.release.tracking import on_promote
 
     settings = get_settings()
-    if trouble := on_promote(ReleaseStore(settings.home / "releases"), settings.mlflow):
+    if trouble := on_promote(open_store(store or str(settings.home / "releases")), settings.mlflow):
         messages.print(f"Not noted: {trouble}")

@@ -92,6 +92,24 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end -}}
 
+{{/* Port of a URL, its scheme's where none is written. */}}
+{{- define "recsys.urlPort" -}}
+{{- $host := (urlParse .).host -}}
+{{- if contains ":" $host -}}{{ regexFind "[0-9]+$" $host }}{{- else -}}{{ ternary 443 80 (hasPrefix "https:" .) }}{{- end -}}
+{{- end -}}
+
+{{/* Where MLflow is, for whoever changes what is served. */}}
+{{- define "recsys.mlflowEnv" -}}
+{{- with .Values.mlflow }}
+{{- if .uri }}
+- { name: RECSYS_MLFLOW__URI, value: {{ .uri | quote }} }
+- { name: RECSYS_MLFLOW__EXPERIMENT, value: {{ .experiment | quote }} }
+- { name: RECSYS_MLFLOW__MODEL, value: {{ .model | quote }} }
+- { name: RECSYS_MLFLOW__TIMEOUT_S, value: {{ .timeoutSeconds | quote }} }
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Where a release comes from, as arguments. */}}
 {{- define "recsys.releaseArgs" -}}
 - --source={{ .Values.release.source }}

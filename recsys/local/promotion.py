@@ -153,9 +153,8 @@ def _with_running(
         client = valkey.connect(reachable.valkey.model_copy(update={"timeout_s": _TIMEOUT_S}))
         folder = settings.home / "releases" / str(number)
         try:
-            trial.stop(
-                client
-            )  # else its users would be answered by whatever is loaded next to the served one
+            # A trial that went on would answer its users from whatever is loaded beside the served release.
+            trial.stop(client)
             requests = requests_for(client, folder, settings.promotion.requests)
             with OwnAnswers(folder, reachable, client, settings.promotion.tolerance) as own:
                 done = bring(_promoter(settings, found, report), lambda one: own.compare(one, requests))

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -23,6 +25,7 @@ from aiohttp import web
 from recsys.local.ports import free_port
 
 Object = dict[str, Any]
+Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Any]
 
 KINDS = {
     "v1": {
@@ -34,8 +37,10 @@ KINDS = {
     "apps/v1": {"deployments": "Deployment", "statefulsets": "StatefulSet"},
     "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
     "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"},
+    "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingresses": "Ingress"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
+    "rbac.authorization.k8s.io/v1": {"roles": "Role", "rolebindings": "RoleBinding"},
     "scheduling.k8s.io/v1": {"priorityclasses": "PriorityClass"},
     "monitoring.coreos.com/v1": {"servicemonitors": "ServiceMonitor", "prometheusrules": "PrometheusRule"},
 }
@@ -62,6 +67,8 @@ class ApiServer:
         objects: What is stored, by kind and name.
         refusals: What was refused, and why.
         writes: Method, kind and name of every change.
+        url: Its address.
+        trusted: Certificate of the authority to trust, where it speaks https.
     """
 
     version: str
@@ -69,6 +76,7 @@ class ApiServer:
     refusals: list[str] = field(default_factory=list)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
+    trusted: Path | None = None
 
     def names(self, kind: str) -> set[str]:
         """The stored objects of a kind."""
@@ -259,17 +267,28 @@ class ApiServer:
 
 
 @contextmanager
-def api_server(version: str) -> Iterator[ApiServer]:
-    """A running server; it listens on this machine only."""
+def api_server(
+    version: str, certificate: ssl.SSLContext | None = None, guard: Middleware | None = None
+) -> Iterator[ApiServer]:
+    """A running server; it listens on this machine only.
+
+    Args:
+        version: Kubernetes' version, such as 1.34.
+        certificate: The server's, for https.
+        guard: Sees each request first; see `factories.api_guard`.
+    """
     server, loop, port = ApiServer(version), asyncio.new_event_loop(), free_port()
-    runner = web.AppRunner(server.application())
+    app = server.application()
+    if guard is not None:
+        app.middlewares.append(guard)
+    runner = web.AppRunner(app)
 
     async def start() -> None:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=certificate).start()
 
     loop.run_until_complete(start())
-    server.url = f"http://127.0.0.1:{port}"
+    server.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}"
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from recsys.errors import BadUse, Unavailable
-from recsys.release.replicas import addresses, beside, endpoint_addresses
+from recsys.release.replicas import addresses, beside
 
 
 def test_a_list_is_taken_as_it_is_none_twice() -> None:
@@ -32,29 +32,6 @@ def test_the_system_looks_names_up() -> None:
 def test_what_is_no_address_is_refused(wrong: str) -> None:
     with pytest.raises(BadUse, match="no address"):
         addresses([wrong])
-
-
-def test_outside_of_a_cluster_there_is_no_kubernetes() -> None:
-    with pytest.raises(BadUse, match="no service account here"):
-        addresses(["kubernetes:recsys-triton:8000"])
-
-
-def test_endpoints_that_are_up() -> None:
-    listing = {
-        "items": [
-            {
-                "endpoints": [
-                    {"addresses": ["10.0.0.1"], "conditions": {"ready": True}},
-                    {"addresses": ["10.0.0.2"], "conditions": {"ready": False}},
-                    {"addresses": ["10.0.0.3"], "conditions": {"ready": True, "terminating": True}},
-                ]
-            },
-            {"endpoints": [{"addresses": ["10.0.0.4"], "conditions": {}}, {"addresses": ["10.0.0.5"]}]},
-            {"endpoints": None},
-        ]
-    }
-    assert endpoint_addresses(listing) == {"10.0.0.1", "10.0.0.4", "10.0.0.5"}
-    assert endpoint_addresses({}) == set()
 
 
 def test_the_agent_is_beside_its_server() -> None:

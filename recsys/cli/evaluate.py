@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys.cli.evaluate_runs import Data, Release, ablation, policy, seeds
+from recsys.cli.evaluate_runs import Data, Release, ablation, policy, seeds, towers
 from recsys.cli.evaluate_tables import show
 from recsys.cli.options import Json
 from recsys.cli.output import messages, print_json
@@ -15,7 +15,7 @@ from recsys.cli.steps import Steps
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Measure the current release on the days after its training, beside baselines.")
-for command in (seeds, ablation, policy):
+for command in (seeds, ablation, towers, policy):
     app.command()(command)
 
 

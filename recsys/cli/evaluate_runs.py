@@ -1,9 +1,11 @@
-"""`recsys evaluate seeds`, `ablation` and `policy`."""
+"""`recsys evaluate seeds`, `ablation`, `towers` and `policy`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -20,6 +22,8 @@ Data = Annotated[
 Release = Annotated[
     int | None, typer.Option(help="Number of a release; left out: the current one.", show_default=False)
 ]
+
+_VISIT: Final = ("before", "after")
 
 
 def seeds(
@@ -81,6 +85,43 @@ def ablation(
     results.print(
         table(f"{found['rows']:,} clicks; *: the 95 % interval leaves 0 out", heads, rows, heads[1:])
     )
+
+
+def towers(data: Data = None, json: Json = False) -> None:
+    """Train the static, the context and the session query tower: what they make of clicks."""
+    from recsys.tune.towers import compare_towers
+
+    bench = _bench(data, "")
+    with Steps().step("Towers") as note:
+        found = compare_towers(replace(bench, folder=bench.folder / "towers"), get_settings(), note)
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (
+            name,
+            _with_ends(one["all"]["hit@10"], one["interval"]["hit@10"]),
+            f"{one['all']['hit@300']:.3f}",
+            *(_with_ends(day["hit@10"], day["interval"]) for day in one["days"].values()),
+            *(_with_ends(one["visit"][when]["share"], one["visit"][when]["interval"]) for when in _VISIT),
+        )
+        for name, one in found.items()
+    ]
+    first = next(iter(found.values()))
+    days = (f"hit@10, {label} ({day['rows']:,})" for label, day in first["days"].items())
+    heads = (
+        "",
+        "hit@10",
+        "hit@300",
+        *days,
+        *(f"new category's share {when} three clicks" for when in _VISIT),
+    )
+    title = f"{first['rows']:,} clicks, retrieval alone; {first['visit']['visits']:,} visits"
+    results.print(table(title, heads, rows, heads[1:]))
+
+
+def _with_ends(value: float, interval: Sequence[float]) -> str:
+    return f"{value:.3f} ({ends(interval, digits=3)})"
 
 
 def policy(

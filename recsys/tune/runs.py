@@ -64,11 +64,11 @@ class Bench:
         Raises:
             RecsysError: The training failed.
         """
-        folder = self.folder / self._key(settings)
+        folder = self.folder_of(settings)
         if not (folder / _DOCUMENT).is_file():
             self.train_towers(settings, progress)
             progress("ranker and evaluation")
-            _apart(_finish, self, recipe_of(settings), folder)
+            apart(_finish, self, recipe_of(settings), folder)
         document = json.loads((folder / _DOCUMENT).read_text(encoding="utf-8"))
         return Run(settings, document, Outcomes.load(folder))
 
@@ -76,13 +76,17 @@ class Bench:
         self, settings: Settings, progress: Callable[[str], None] = lambda _: None
     ) -> dict[str, float]:
         """The first half of a run: features and towers; what the last epoch measured on rows held out."""
-        folder = self.folder / self._key(settings)
+        folder = self.folder_of(settings)
         if not (folder / _TOWERS).is_file():
             progress("towers")
             shutil.rmtree(folder, ignore_errors=True)
-            _apart(_train_towers, self, recipe_of(settings), folder)
+            apart(_train_towers, self, recipe_of(settings), folder)
         found: dict[str, float] = json.loads((folder / _TOWERS).read_text(encoding="utf-8"))
         return found
+
+    def folder_of(self, settings: Settings) -> Path:
+        """Where the run of these settings is kept."""
+        return self.folder / self._key(settings)
 
     def _key(self, settings: Settings) -> str:
         made_of = {
@@ -95,7 +99,7 @@ class Bench:
         return json_sha256(made_of)[:16]
 
 
-def _apart(function: Callable[..., _Result], *arguments: Any) -> _Result:
+def apart(function: Callable[..., _Result], *arguments: Any) -> _Result:
     """Calls in a process of its own, whose memory goes with it and whose TensorFlow is fresh."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
@@ -108,7 +112,7 @@ def _train_towers(bench: Bench, recipe: dict[str, Any], folder: Path) -> None:
     from recsys.models import export, two_tower
     from recsys.models.examples import Catalogue
 
-    settings, dataset = settings_of(recipe), _dataset(bench.data, bench.train)
+    settings, dataset = settings_of(recipe), open_dataset(bench.data, bench.train)
     rows = training_rows(dataset, _days(dataset), settings=settings.training)
     folder.mkdir(parents=True)
     rows.to_parquet(folder / "rows.parquet", index=False)
@@ -134,7 +138,7 @@ def _finish(bench: Bench, recipe: dict[str, Any], folder: Path) -> None:
     from recsys.models.evaluate import evaluate
     from recsys.models.examples import Catalogue
 
-    settings, dataset = settings_of(recipe), _dataset(bench.data, bench.train)
+    settings, dataset = settings_of(recipe), open_dataset(bench.data, bench.train)
     fitted, tables = load(folder / "workflows"), MultimodalTables.load(folder / "tables")
     catalogue = Catalogue.build(dataset.items, fitted, tables.image, tables.text)
     rows = pd.read_parquet(folder / "rows.parquet")
@@ -151,22 +155,27 @@ def _finish(bench: Bench, recipe: dict[str, Any], folder: Path) -> None:
     (folder / _DOCUMENT).write_text(json.dumps(document))
 
 
-def _assemble(dataset: Any, folder: Path) -> None:
+def vectors_of(dataset: Any, folder: Path) -> np.ndarray:
+    """Item embeddings of a run's towers, float32 [items, 64]."""
     from recsys import schema
     from recsys.features.arrays import ArrayWorkflow
-    from recsys.index.index import build
-    from recsys.release.assemble import assemble
     from recsys.release.vectors import item_vectors
 
-    vectors = item_vectors(
+    return item_vectors(
         folder / "towers" / schema.CANDIDATE_TOWER_ONNX,
         ArrayWorkflow.load(folder / "serving", schema.ITEM_WORKFLOW),
         dataset.items,
         np.load(folder / "tables" / schema.IMAGE_EMBEDDINGS_FILE),
         np.load(folder / "tables" / schema.TEXT_EMBEDDINGS_FILE),
     )
+
+
+def _assemble(dataset: Any, folder: Path) -> None:
+    from recsys.index.index import build
+    from recsys.release.assemble import assemble
+
     (folder / "index").mkdir(exist_ok=True)
-    build(vectors).save(folder / "index")
+    build(vectors_of(dataset, folder)).save(folder / "index")
     parts = [folder / name for name in ("serving", "tables", "towers", "ranker", "index")]
     assemble(dataset, _days(dataset), parts, folder / "release")
 
@@ -177,7 +186,8 @@ def _write_defaults(folder: Path, mean_age: float) -> None:
     (folder / schema.DEFAULTS_FILE).write_text(json.dumps({"mean_age": mean_age}) + "\n", encoding="utf-8")
 
 
-def _dataset(data: Path, train: Sequence[int]) -> Any:
+def open_dataset(data: Path, train: Sequence[int]) -> Any:
+    """A data set, split after these days; its own split where there are none."""
     from recsys.data.dataset import Dataset
     from recsys.data.splits import with_split
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ HEADLINE: Final = (
     "chain.ndcg@10",
     "unseen.chain.hit@10",
     "anonymous.chain.hit@10",
+    "visitors.1 click.chain.hit@10",
+    "visitors.2 clicks.chain.hit@10",
+    "visitors.3 clicks.chain.hit@10",
     "ranker.auc",
 )
 _LEVEL: Final = 0.95
@@ -41,25 +45,21 @@ def over_seeds(
 
     Returns:
         {"seeds": [int], "rows": int, "headline": {path: {"mean", "interval", "values"}}, "baselines": {name:
-        {metric: mean over the runs}}, "seconds": [float]}. The interval is Student's, for another seed's
-        mean; NaN with one seed. What the choice of the test rows adds is in each run's own intervals.
+        {metric: value}}, "seconds": [float]}. The interval is Student's, for another seed's mean; NaN with
+        one seed. What the choice of the test rows adds is in each run's own intervals. Baselines do not know
+        the seed and are measured beside the first run.
     """
     runs = []
     for number, seed in enumerate(seeds):
         told = partial(_told, progress, f"seed {seed}", number / len(seeds))
-        runs.append(bench.run(changed(settings, {"training.seed": seed}), told))
+        own = bench if number == 0 else replace(bench, baselines="popularity")
+        runs.append(own.run(changed(settings, {"training.seed": seed}), told))
     documents = [run.document for run in runs]
     return {
         "seeds": list(seeds),
         "rows": documents[0]["rows"],
         "headline": {path: summary([value(one, path) for one in documents]) for path in HEADLINE},
-        "baselines": {
-            name: {
-                metric: float(np.mean([one["baselines"][name][metric] for one in documents]))
-                for metric in found
-            }
-            for name, found in documents[0]["baselines"].items()
-        },
+        "baselines": documents[0]["baselines"],
         "seconds": [sum(one["seconds"].values()) for one in documents],
     }
 

@@ -30,8 +30,10 @@ class FakeBench:
     """Runs whose quality is known: the nearer the learning rate to the best one, the better."""
 
     data: Path = Path("shop")
+    baselines: str = "all"
     asked: list[Settings] = field(default_factory=list)
     broken: bool = False
+    beside: list[str] = field(default_factory=list)
 
     def quality(self, settings: Settings) -> float:
         return 0.5 - abs(float(np.log(settings.training.retrieval.learning_rate / BEST))) / 10
@@ -43,6 +45,7 @@ class FakeBench:
 
     def run(self, settings: Settings, progress: Any = lambda _: None) -> Run:
         self.asked.append(settings)
+        self.beside.append(self.baselines)
         progress("towers")
         good = self.quality(settings) + settings.training.seed / 1_000
         metrics = {"hit@10": good, "ndcg@10": good, "hit@300": 0.9}
@@ -103,6 +106,7 @@ def test_each_seed_is_one_run_of_the_same_recipe():
     assert found["headline"]["ranker.auc"]["interval"] == [0.9, 0.9]
     assert found["seconds"] == [3, 3, 3]
     assert told[1] == ("seed 2: towers", 1 / 3)
+    assert bench.beside == ["all", "popularity", "popularity"]
     assert np.isnan(value({"a": {"b": "text"}}, "a.b"))
 
 

@@ -1,0 +1,58 @@
+"""The three query towers on the same rows: what context and clicks bring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from recsys.settings import Settings
+from recsys.tune.overrides import changed
+from recsys.tune.runs import Bench, apart, open_dataset
+
+TOWERS: Final = ("static", "context", "session")
+_MEASURED: Final = "measured.json"
+
+
+def compare_towers(
+    bench: Bench,
+    settings: Settings,
+    progress: Callable[[str, float | None], None] = lambda *_: None,
+) -> dict[str, dict[str, Any]]:
+    """Trains each query tower and measures how it answers to clicks.
+
+    Args:
+        bench: Where runs are made and kept; only towers are, so it needs a folder of its own.
+        settings: The recipe but for its query tower.
+        progress: Told what is being done, and which share of it is.
+
+    Returns:
+        {"static" | "context" | "session": as `recsys.models.reaction.measure`, with "seconds" of training}.
+    """
+    found = {}
+    for number, name in enumerate(TOWERS):
+        own = changed(settings, {"training.retrieval.query_tower": name})
+        told = partial(_told, progress, name, number / len(TOWERS))
+        seconds = bench.train_towers(own, told)["seconds"]
+        folder = bench.folder_of(own)
+        if not (folder / _MEASURED).is_file():
+            told("clicks")
+            measured = apart(_measure, bench, own, folder)
+            (folder / _MEASURED).write_text(json.dumps(measured))
+        found[name] = json.loads((folder / _MEASURED).read_text(encoding="utf-8")) | {"seconds": seconds}
+    return found
+
+
+def _told(progress: Callable[[str, float | None], None], name: str, share: float, text: str) -> None:
+    progress(f"{name} tower: {text}", share)
+
+
+def _measure(bench: Bench, settings: Settings, folder: Path) -> dict[str, Any]:
+    from recsys.models.reaction import Rows, Tower, measure
+    from recsys.tune.runs import vectors_of
+
+    dataset = open_dataset(bench.data, bench.train)
+    tower = Tower.load(folder / "towers", folder / "serving", vectors_of(dataset, folder))
+    return measure(tower, Rows.of(dataset, settings))

@@ -63,10 +63,10 @@ class Guard:
 
     def _refusal(self, request: web.Request, token: str) -> web.Response:
         what, (namespace, name) = request.match_info, self.accounts[token]
-        plural, group = what.get("plural"), what.get("group")
+        plural, group, there = (what.get(name) for name in ("plural", "group", "namespace"))
         said = (
             f'{plural}.{group} is forbidden: User "system:serviceaccount:{namespace}:{name}" cannot'
-            f' {_verb(request)} resource "{plural}" in API group "{group}" in the namespace "{what.get("namespace")}"'
+            f' {_verb(request)} resource "{plural}" in API group "{group}" in the namespace "{there}"'
         )
         return _status(403, "Forbidden", said)
 

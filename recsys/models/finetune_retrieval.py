@@ -179,7 +179,7 @@ def _restored(
     restore(query.variables, saved[:base], "query tower")
     *parts, tokens = saved[base:]
     parts.append(replace(tokens, value=parent.widened(tokens.value)))  # items may have been added since
-    return query, SessionParts.restored(parts, recipe)
+    return query, SessionParts.restored(parts, recipe, parent.catalogue)
 
 
 def _by_index(catalogue: Catalogue) -> Catalogue:

@@ -18,13 +18,16 @@ from recsys.models.finetune_parent import Parent, Weight, restore
 from recsys.models.session import SessionEncoder
 from recsys.models.session_query import SessionHistory
 from recsys.models.two_tower import session_encoder
+from recsys.models.visit_prior import VisitPrior
 from recsys.settings import TrainingSettings
 
 INDEX: Final = "item_index"
 """The one input of what stands in for an item encoder."""
 
-_TABLES: Final = 4
-"""Variables of a session tower after the encoder's: gain, histories, item vectors, item tokens."""
+_GAIN: Final = "gain"
+"""First of a session tower's variables after the encoder's; then the visit prior's, histories, and items."""
+
+_PRIOR: Final = "visit_"
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,25 @@ class SessionParts:
         session: The encoder.
         forget: Share of rows whose newest clicks are hidden, in training.
         gain: Of the parent's tower.
+        prior: Of the parent's tower; None where it has none.
     """
 
     tokens: ItemVectors
     session: SessionEncoder
     forget: float
     gain: float
+    prior: VisitPrior | None = None
 
     @classmethod
-    def restored(cls, saved: Sequence[Weight], recipe: TrainingSettings) -> SessionParts:
+    def restored(
+        cls, saved: Sequence[Weight], recipe: TrainingSettings, catalogue: Catalogue
+    ) -> SessionParts:
         """Takes over what was trained.
 
         Args:
             saved: Of the parent's query tower, what follows the base tower's.
             recipe: The parent's.
+            catalogue: Its items, those added since its training among them.
 
         Raises:
             BadData: The weights do not fit the encoder that the recipe builds.
@@ -81,9 +89,13 @@ class SessionParts:
         session = session_encoder(recipe.retrieval, recipe.seed)
         wide = tf.zeros((1, 1, recipe.retrieval.session_width))
         session(wide, tf.zeros((1, 1)), tf.ones((1, 1), tf.bool), tf.zeros((1, schema.EMBEDDING_DIM)))
-        restore(session.variables, saved[:-_TABLES], "session encoder")
+        at = next((at for at, one in enumerate(saved) if one.name == _GAIN), len(saved))
+        restore(session.variables, saved[:at], "session encoder")
         tokens = ItemVectors(saved[-1].value, trainable=True)
-        return cls(tokens, session, recipe.retrieval.session_forget, float(saved[-_TABLES].value))
+        tables = [one.value for one in saved[at:] if one.name.startswith(_PRIOR)]
+        category = catalogue.inputs["category_l1"][:, 0]
+        prior = VisitPrior(*tables).with_categories(category) if tables else None
+        return cls(tokens, session, recipe.retrieval.session_forget, float(saved[at].value), prior)
 
     def history(self, vectors: ItemVectors, catalogue: Catalogue, state: ClickState) -> SessionHistory:
         """The users' clicks of a state, read by these parts."""
@@ -96,7 +108,7 @@ class SessionParts:
             session=self.session,
             forget=self.forget,
         )
-        made.gain = self.gain
+        made.gain, made.prior = self.gain, self.prior
         return made
 
 

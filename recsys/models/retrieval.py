@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
 from recsys.models import blocks, metrics
-from recsys.models.candidates import CandidatePools
+from recsys.models.candidates import CandidatePools, Pool
+from recsys.models.columns import Features
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.history import ClickHistory
-from recsys.models.session_query import SessionHistory
+from recsys.models.session_query import SessionHistory, SessionQuery
+from recsys.models.visit_prior import VisitPrior
 from recsys.settings import TrainingSettings
 
 ROWS_AT_ONCE = 4_096
@@ -63,6 +65,7 @@ class RetrievalTrainer:
         history = fit(
             self,
             len(self._examples),
+            prepare=self._gather,
             step=self._one,
             validate=lambda: self._validate(held),
             monitor="hit@300",
@@ -71,9 +74,7 @@ class RetrievalTrainer:
             progress=progress,
         )
         if isinstance(self._history, SessionHistory) and len(held):
-            with self._completed():
-                self._history.settle(self._query, held, lambda tower: self._metrics(tower, held)["ndcg@10"])
-            history[-1]["gain"] = self._history.gain
+            history[-1] |= self._settle(self._history, held)
         self._complete()
         return history
 
@@ -105,6 +106,24 @@ class RetrievalTrainer:
         finally:
             table.assign(free)
 
+    def _settle(self, clicks: SessionHistory, held: Examples) -> dict[str, float]:
+        """Lets rows held out say what a visit means; returns what they said."""
+        category = self._catalogue.inputs.get("category_l1")  # None: a fine-tuning, which inherits the prior
+
+        def prior(tower: SessionQuery) -> VisitPrior:
+            users = embed(tower, held.looking_back().inputs)
+            items = embed(self._candidate, self._catalogue.inputs)
+            return VisitPrior.of(items, cast("np.ndarray", category)[:, 0], users.mean(axis=0))
+
+        with self._completed():
+            clicks.settle(
+                self._query,
+                held,
+                lambda tower: self._metrics(tower, held)["ndcg@10"],
+                None if category is None else prior,
+            )
+        return {"gain": clicks.gain, "prior": float(clicks.prior is not None)}
+
     def _validate(self, held: Examples) -> dict[str, float]:
         if not len(held):
             return {}
@@ -115,14 +134,19 @@ class RetrievalTrainer:
     def _metrics(self, query: Any, held: Examples) -> dict[str, float]:
         return metrics.summary(retrieval_ranks(query, self._candidate, self._catalogue, held))
 
-    def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
-        self._optimizer.learning_rate = rate
+    def _gather(self, batch: np.ndarray) -> tuple[Features, np.ndarray, Pool]:
+        """A batch's inputs, its items and its candidates."""
         rows = self._examples.take(batch)
         pool = self._pools.draw(rows.item, self._rng)
         inputs = rows.inputs if self._history is None else self._history.inputs(rows, self._rng)
+        return inputs, rows.item, pool
+
+    def _one(self, batch: tuple[Features, np.ndarray, Pool], rate: float) -> tf.Tensor:
+        self._optimizer.learning_rate = rate
+        inputs, item, pool = batch
         return self._step(
             {name: tf.constant(column) for name, column in inputs.items()},
-            tf.constant(rows.item),
+            tf.constant(item),
             tf.constant(pool.items),
             tf.constant(pool.log_inclusion),
             tf.constant(pool.positive),

@@ -19,6 +19,7 @@ from recsys.models.columns import Features
 from recsys.models.examples import FIRST_KNOWN_CODE, Catalogue, Examples
 from recsys.models.history import ClickHistory, feature_sum, finish, first_match
 from recsys.models.session import SessionEncoder
+from recsys.models.visit_prior import VISIT_H, VisitPrior, VisitShift, visit_weights
 
 Tensors = dict[str, tf.Tensor]
 
@@ -32,11 +33,8 @@ _SAME_CLICK_S: Final = 5
 GAINS: Final = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """What a visit's clicks may count for more; see `SessionQuery`."""
 
-_VISIT_H: Final = 0.5
-"""Hours after which a click counts for a third of its part in a visit."""
-
 _FREE: Final = 0.995
-"""A gain with this share of the quality without one costs nothing to speak of."""
+"""What keeps this share of the quality costs nothing to speak of."""
 
 _HISTORY: Final = "history"
 """Whether a training row may see its user's history, bool [rows, 1]."""
@@ -68,6 +66,7 @@ class SessionHistory(ClickHistory):
 
     Attributes:
         gain: Of the tower that is served.
+        prior: Of the tower that is served; None: it moves nobody.
     """
 
     def __init__(
@@ -89,6 +88,7 @@ class SessionHistory(ClickHistory):
         self.moments: tf.Tensor = tf.pad(moments, [[0, 0], [0, missing]])
         self.tokens, self.session = tokens, session
         self.gain = 0.0
+        self.prior: VisitPrior | None = None
         self._forget, self._forget_history = forget, forget_history
 
     def embed(self, query: mm.Encoder, inputs: Tensors, own: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -136,18 +136,27 @@ class SessionHistory(ClickHistory):
         everything = tf.range(self._nothing, dtype=tf.int32)[:, None]
         tokens = self.look_up(self.tokens, everything)[:, 0]
         histories = tf.stack([counted, newest], axis=1)
-        return SessionQuery(query, self.session, histories, self.vectors(), tokens, self.gain)
+        return SessionQuery(query, self.session, histories, self.vectors(), tokens, self.gain, self.prior)
 
-    def settle(self, query: mm.Encoder, held: Examples, quality: Callable[[SessionQuery], float]) -> None:
-        """Takes the greatest gain that costs nothing to speak of, where visits are too rare to learn from.
+    def settle(
+        self,
+        query: mm.Encoder,
+        held: Examples,
+        quality: Callable[[SessionQuery], float],
+        prior: Callable[[SessionQuery], VisitPrior] | None = None,
+    ) -> None:
+        """Says what a visit means, where visits are too rare to learn from.
+
+        Takes the greatest gain that costs nothing to speak of, and the prior unless it does.
 
         Args:
             query: The tower of user and context, its user embedding complete.
             held: Rows held out.
             quality: Of a tower on them, the more the better.
+            prior: Makes the prior for a tower; None: it stays as it is.
         """
         recent = held.look_back()
-        near = (recent["recent_items"] != schema.NO_ITEM) & (recent["recent_ages"] < _VISIT_H)
+        near = (recent["recent_items"] != schema.NO_ITEM) & (recent["recent_ages"] < VISIT_H)
         if np.mean(near.sum(axis=1) > 1) > _COMMON:
             return
         tower = self.tower(query)
@@ -156,6 +165,11 @@ class SessionHistory(ClickHistory):
             tower.gain.assign(gain)
             found[gain] = quality(tower)
         self.gain = max(gain for gain in GAINS if found[gain] >= _FREE * found[0.0])
+        if prior is None:
+            return
+        self.prior = prior(self.tower(query))
+        if quality(self.tower(query)) < _FREE * found[0.0]:
+            self.prior = None
 
     def _others(self, user: tf.Tensor, own: tf.Tensor, now: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The users' clicks, int32 [B, length], and which of them do not tell the row."""
@@ -190,6 +204,7 @@ class SessionQuery(tf.Module):
         vectors: The history's vector of each item, float32 [n, 64].
         tokens: The session encoder's vector of each item, float32 [n, width].
         gain: Of clicks that follow each other within half an hour.
+        prior: What such clicks say at least; None: nothing.
     """
 
     def __init__(  # noqa: PLR0917 - its parts
@@ -200,6 +215,7 @@ class SessionQuery(tf.Module):
         vectors: np.ndarray,
         tokens: np.ndarray,
         gain: float = 0.0,
+        prior: VisitPrior | None = None,
     ) -> None:
         super().__init__(name="session_query")
         self.base, self.session = base, session
@@ -207,12 +223,13 @@ class SessionQuery(tf.Module):
         self.item_vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
         self.item_tokens = tf.Variable(tokens, trainable=False, name="item_tokens")
         self.gain = tf.Variable(gain, trainable=False, name="gain")
+        self.shift = VisitShift(prior or VisitPrior.none(len(tokens)))
         self.schema = _Names([*base.schema.column_names, *schema.RECENT_FEATURES, "timestamp"])
 
     @property
     def variables(self) -> list[tf.Variable]:
         """The base tower's first, in its own order."""
-        tables = [self.gain, self.histories, self.item_vectors, self.item_tokens]
+        tables = [self.gain, *self.shift.tables, self.histories, self.item_vectors, self.item_tokens]
         return [*self.base.variables, *self.session.variables, *tables]
 
     def __call__(self, inputs: Tensors, training: bool = False) -> tf.Tensor:
@@ -224,7 +241,8 @@ class SessionQuery(tf.Module):
         embedding += self.session(
             tf.gather(self.item_tokens, items), inputs["recent_ages"], there, embedding, training=training
         )
-        return finish(self.base, embedding, training)
+        user = finish(self.base, embedding, training)
+        return self.shift(user, items, visit_weights(inputs["recent_ages"], there))
 
     def _since(self, inputs: Tensors, items: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
         """What the clicks since training change about the user embedding, float32 [rows, 64]."""
@@ -234,7 +252,7 @@ class SessionQuery(tf.Module):
         fresh = there & (inputs["timestamp"] - age_s > known[:, 1:] + _SAME_CLICK_S)
         old = tf.cast(known[:, :1], tf.float32)
         weights = tf.cast(fresh, tf.float32)
-        near = weights * tf.exp(-tf.maximum(inputs["recent_ages"], 0.0) / _VISIT_H)
+        near = visit_weights(inputs["recent_ages"], fresh)
         visit = near * tf.maximum(tf.reduce_sum(near, axis=1, keepdims=True) - 1.0, 0.0)
         # A new visitor has no past that a visit could stand out from.
         weights += tf.where(old > 0, self.gain, 0.0) * visit

@@ -14,6 +14,7 @@ from recsys.models.examples import FIRST_KNOWN_CODE, Examples
 from recsys.models.history import newest_clicks, newest_moments
 from recsys.models.retrieval import RetrievalTrainer
 from recsys.models.session_query import SessionHistory, SessionQuery
+from recsys.models.visit_prior import VisitPrior
 
 LENGTH = 80  # longer than any history of the tiny shop's training days
 
@@ -245,12 +246,28 @@ def test_a_visit_counts_for_as_much_as_costs_nothing(examples, parts, costs, gai
     history.gain = 0.0
 
 
+@pytest.mark.parametrize(("kept", "taken"), [(1.0, True), (0.996, True), (0.99, False)])
+def test_the_prior_is_taken_where_it_costs_nothing(shop, examples, parts, kept, taken) -> None:
+    query, history = parts
+    alone = Examples(*_columns_of(examples), ClickLog.empty())
+    vectors = np.random.default_rng(0).normal(size=(len(shop.catalogue), 64)).astype(np.float32)
+    made = VisitPrior.of(vectors, shop.catalogue.inputs["category_l1"][:, 0], np.ones(64, np.float32))
+
+    def quality(tower: SessionQuery) -> float:
+        return kept if tower.shift.tables[-1].numpy().any() else 1.0
+
+    history.settle(query, alone, quality, lambda _: made)
+    assert (history.prior is made) == taken
+    history.gain, history.prior = 0.0, None
+
+
 def test_where_visits_are_common_the_encoder_decides(shop, rows, examples, parts) -> None:
     query, history = parts
     minute = rows["timestamp"] - rows["timestamp"] % 86_400 + np.arange(len(rows)) % 600
     visits = Examples.build(rows.assign(timestamp=minute), shop.catalogue, shop.workflows)
-    history.settle(query, visits, lambda tower: 1.0)
+    history.settle(query, visits, lambda tower: 1.0, lambda _: VisitPrior.none(len(shop.catalogue)))
     assert history.gain == 0.0
+    assert history.prior is None
 
 
 def test_clicks_of_a_visit_weigh_more_for_those_who_have_a_past(examples, parts) -> None:

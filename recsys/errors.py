@@ -20,6 +20,10 @@ class RecsysError(Exception):
         self.fix = fix
         super().__init__(f"{thing}: {cause}. {fix}")
 
+    def __reduce__(self) -> tuple[type[RecsysError], tuple[str, str, str]]:
+        """So that it crosses from process to process whole."""
+        return type(self), (self.thing, self.cause, self.fix)
+
 
 class BadUse(RecsysError):
     """The caller asked for something that cannot be: a wrong option, shape or value."""

@@ -29,7 +29,7 @@ class ServingSettings(BaseModel):
     )
     replicas: int = Field(1, ge=1, le=MOST_REPLICAS, description="Triton servers of a local system")
     fused_instances: int = Field(1, ge=1, description="processes of ensemble_fused, each with its own memory")
-    load_nice: int = Field(0, ge=0, le=19, description="how much loading models yield to answering ones")
+    load_nice: int = Field(5, ge=0, le=19, description="how much loading models yield to answering ones")
     http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")
     grpc_port: int = Field(8001, ge=0, le=65535)
     metrics_port: int = Field(8002, ge=0, le=65535)

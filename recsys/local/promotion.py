@@ -19,6 +19,7 @@ from recsys.release.replica import LocalFiles, Replica
 from recsys.release.store import ReleaseStore
 from recsys.release.warm_up import requests_for
 from recsys.serving.control import Control
+from recsys.serving.gently import gently
 from recsys.settings import Settings
 
 _TIMEOUT_S: Final = 5.0
@@ -62,12 +63,16 @@ def promote_here(
         RecsysError: The release is refused or a replica failed; what was served still is.
     """
     store = ReleaseStore(settings.home / "releases")
-    check(store, number)
+    current = store.current()
+    # The new release's models run here too. Shoppers go first, but for going back: that is urgent.
+    niceness = 0 if current is not None and number < current else settings.serving.load_nice
+    gently(lambda: check(store, number), niceness)
     return _with_running(
         settings,
         number,
         report,
         fill=fill,
+        niceness=niceness,
         bring=lambda promoter, compare: promoter.promote(number, compare, lambda: store.set_current(number)),
         without=lambda: store.set_current(number),
     )
@@ -107,12 +112,14 @@ def challenge_here(settings: Settings, number: int, report: Report = silent) -> 
     Raises:
         RecsysError: The release is refused or a replica failed; nothing has changed.
     """
-    check(ReleaseStore(settings.home / "releases"), number)
+    niceness = settings.serving.load_nice
+    gently(lambda: check(ReleaseStore(settings.home / "releases"), number), niceness)
     return _with_running(
         settings,
         number,
         report,
         fill=True,
+        niceness=niceness,
         bring=lambda promoter, compare: promoter.challenge(number, compare),
         without=lambda: None,
     )
@@ -132,6 +139,7 @@ def _with_running(
     report: Report,
     *,
     fill: bool,
+    niceness: int,
     bring: Callable[[Promoter, Callable[[Replica], None]], Promotion],
     without: Callable[[], None],
 ) -> Promotion | None:
@@ -156,8 +164,12 @@ def _with_running(
             # A trial that went on would answer its users from whatever is loaded beside the served release.
             trial.stop(client)
             requests = requests_for(client, folder, settings.promotion.requests)
-            with OwnAnswers(folder, reachable, client, settings.promotion.tolerance) as own:
-                done = bring(_promoter(settings, found, report), lambda one: own.compare(one, requests))
+            tolerance = settings.promotion.tolerance
+            with gently(lambda: OwnAnswers(folder, reachable, client, tolerance), niceness) as own:
+                done = bring(
+                    _promoter(settings, found, report),
+                    lambda one: gently(lambda: own.compare(one, requests), niceness),
+                )
         finally:
             client.close()
         serving = {one.name: one.layout().ensemble for one in found}

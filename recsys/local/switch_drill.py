@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,6 +27,7 @@ from recsys.online.auth import create_key
 from recsys.online.gateway_process import keys_path
 from recsys.online.requests import Request
 from recsys.release.answers import OwnAnswers, sample
+from recsys.release.promote import Promotion
 from recsys.release.store import ReleaseStore
 from recsys.schema import NO_ITEM
 from recsys.settings import Settings
@@ -74,10 +77,16 @@ def run(
             there = settings_at(own_system, valkey_url)
             questions = sample(home / "releases" / str(first), int(time.time()), _QUESTIONS)
             own = {number: own_answers(there, number, questions) for number in (first, second)}
-            with Clients(address, token, questions, clients, _TOP_K) as asking:
+            with operator() as promoting, Clients(address, token, questions, clients, _TOP_K) as asking:
                 time.sleep(_WARM_S)
                 begun = len(asking.told)
-                done = _switch(there, (first, second), seconds, switches, note)
+                done = _switch(
+                    lambda number: promoting.submit(promote_here, there, number, fill=False).result(),
+                    (first, second),
+                    seconds,
+                    switches,
+                    note,
+                )
             return report(asking.told[begun:], done, own)
 
 
@@ -103,8 +112,24 @@ def _seen(ids: np.ndarray, scores: np.ndarray) -> Items:
     return tuple(ids[held][:_TOP_K].tolist()), tuple(scores[held][:_TOP_K].tolist())
 
 
+@contextmanager
+def operator() -> Iterator[ProcessPoolExecutor]:
+    """Who switches: a process of its own, as a command is, that does not hold up the clients' threads."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as one:
+        one.submit(_come).result()
+        yield one
+
+
+def _come() -> None:
+    """Nothing; but whoever is asked for it has started and imported this module."""
+
+
 def _switch(
-    settings: Settings, releases: tuple[int, int], seconds: float, switches: int, note: Note
+    promote: Callable[[int], Promotion | None],
+    releases: tuple[int, int],
+    seconds: float,
+    switches: int,
+    note: Note,
 ) -> list[Switch]:
     """Switch there and back, evenly over what is left after a quiet beginning, or as fast as it goes."""
     begun = time.monotonic()
@@ -115,7 +140,7 @@ def _switch(
         back = place % 2 == 1
         number = releases[0] if back else releases[1]
         at = time.monotonic()
-        found = promote_here(settings, number, fill=False)
+        found = promote(number)
         done.append(Switch(number, back, at, time.monotonic(), found.seconds if found else {}))
         note(f"{place + 1} of {switches}: release {number} after {done[-1].seconds:.1f} s")
     _sleep_until(begun + seconds)

@@ -10,6 +10,10 @@ from typing import Final, TypeVar
 VARIABLE: Final = "RECSYS_SERVING__LOAD_NICE"
 """Environment variable with the niceness, read directly: most model processes do without the settings."""
 
+NICENESS: Final = 5
+"""Where the environment says nothing; the default of `ServingSettings.load_nice`. Beside an eager thread it
+gets a quarter of a core."""
+
 T = TypeVar("T")
 
 
@@ -49,5 +53,5 @@ def gently(work: Callable[[], T], niceness: int) -> T:
 
 
 def load_niceness() -> int:
-    """What the environment says; 0 where it says nothing."""
-    return int(os.environ.get(VARIABLE) or 0)
+    """What the environment says, else `NICENESS`."""
+    return int(os.environ.get(VARIABLE) or NICENESS)

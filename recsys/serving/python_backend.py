@@ -46,12 +46,17 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        self._stage = gently(lambda: self.load_stage(self._model, artefacts, parameters), load_niceness())
-        self._stage.run(_example(config))  # so that the first request does not pay for what is lazy
+        self._stage = gently(lambda: self._loaded(artefacts, parameters, _example(config)), load_niceness())
         labels = {"model": args["model_name"], "version": args["model_version"]}
         self._publisher = publisher(self._stage, labels, _triton)
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not look through it again
+
+    def _loaded(self, artefacts: Path, parameters: Mapping[str, str], example: Arrays) -> Stage:
+        """The stage after one run, so that the first request does not pay for what is lazy."""
+        stage = self.load_stage(self._model, artefacts, parameters)
+        stage.run(example)
+        return stage
 
     def load_stage(self, model: Model, artefacts: Path, parameters: Mapping[str, str]) -> Stage:
         """The stage that this model runs.

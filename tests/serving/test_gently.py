@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from recsys.serving.gently import VARIABLE, gently, load_niceness
+from recsys.serving.gently import NICENESS, VARIABLE, gently, load_niceness
+from recsys.settings import Settings
 
 
 def niceness() -> int:
@@ -33,6 +34,8 @@ def test_what_the_work_raises_is_raised_here(amount: int) -> None:
 
 def test_the_environment_says_how_nice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
+    assert load_niceness() == NICENESS == Settings().serving.load_nice
+    monkeypatch.setenv(VARIABLE, "0")
     assert load_niceness() == 0
     monkeypatch.setenv(VARIABLE, "7")
     assert load_niceness() == 7

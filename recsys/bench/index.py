@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import faiss
 import numpy as np
 
 from recsys.bench import machine
 from recsys.bench.growth import exponent
 from recsys.bench.vectors import SHAPES, users_of, write_items
 from recsys.errors import BadUse, RecsysError
+from recsys.index.blocks import exact_top
 from recsys.index.kinds import EXACT, KINDS, many_at_once
-from recsys.index.sharded import merge
 
 Note = Callable[[str], None]
 AUTO: Final = "auto"
-_BLOCK: Final = 1_000_000
+SHARES: Final = (0.5, 0.1, 0.01, 0.001)
+"""Of the items that masks allow, where filtered search is measured."""
 _GRAPH_UP_TO: Final = 1_000_000
 _LIMIT_S: Final = 4 * 3600.0
 
@@ -41,6 +41,8 @@ class IndexOptions:
         users: Users who ask; half of them an index is tuned on.
         floor: Recall that approximate indexes are tuned to.
         memory_mb: Bound for `auto`; None for none.
+        shares: Of the items that masks allow, to measure filtered search with; none for not at all.
+        masked_users: Users who ask with each mask.
     """
 
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -50,6 +52,8 @@ class IndexOptions:
     users: int = 200
     floor: float = 0.98
     memory_mb: float | None = None
+    shares: tuple[float, ...] = ()
+    masked_users: int = 50
 
 
 def measure(options: IndexOptions, note: Note) -> dict[str, Any]:
@@ -72,6 +76,12 @@ def measure(options: IndexOptions, note: Note) -> dict[str, Any]:
         )
     if options.shape not in SHAPES:
         raise BadUse(f"vectors {options.shape!r}", "not known", f"Use {', '.join(SHAPES)}")
+    case = {
+        "floor": options.floor,
+        "memory_mb": options.memory_mb,
+        "shares": options.shares,
+        "masked_users": options.masked_users,
+    }
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     runs = []
     for size in options.sizes:
@@ -81,9 +91,7 @@ def measure(options: IndexOptions, note: Note) -> dict[str, Any]:
                 if kind == "hnsw" and size > _GRAPH_UP_TO:
                     continue  # hours to build
                 note(f"{size:,} items: {kind}")
-                runs.append(
-                    _case(files | {"kind": kind, "floor": options.floor, "memory_mb": options.memory_mb})
-                )
+                runs.append(_case(files | case | {"kind": kind}))
     return {
         "begun": begun,
         "machine": machine.describe(),
@@ -118,13 +126,8 @@ def _prepare(folder: Path, size: int, options: IndexOptions, note: Note) -> dict
     items = write_items(Path(files["items"]), size, shape=options.shape)
     users = users_of(items, options.users)
     np.save(files["users"], users)
-    top, answers = min(options.top, size), []
-    for at in range(0, size, _BLOCK):
-        block = np.asarray(items[at : at + _BLOCK])
-        with many_at_once():
-            scores, found = faiss.knn(users, block, min(top, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-        answers.append((scores, found + at))
-    np.save(files["truth"], merge(answers, top)[1])
+    with many_at_once():
+        np.save(files["truth"], exact_top(users, items, min(options.top, size)))
     return files
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import numpy as np
 
 from recsys.bench.latency import summarise
 from recsys.bench.machine import status_mb
+from recsys.bench.vectors import mask_of
 from recsys.index import Index, build
-from recsys.index.effort import tune
+from recsys.index.blocks import exact_top
+from recsys.index.effort import Effort, efforts, set_effort, tune
 
 _WARM_UP = 5
 
@@ -25,12 +28,14 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         case: `items`, `users` and `truth`: .npy files of vectors and of the exact answer [q, k]; `kind`;
-            `floor`: recall that an approximate index is tuned to; `memory_mb`: bound for `auto`, or null.
+            `floor`: recall that an approximate index is tuned to; `memory_mb`: bound for `auto`, or null;
+            `shares`: of the items that masks allow, and `masked_users`: how many ask with each.
 
     Returns:
-        Seconds to build, and of CPU; MB of the index, which is loaded whole, and of the most that building
-        took; recall; milliseconds a query (one user at a time, one thread), of which `cpu_ms` is the thread's
-        own time, which other work on the machine does not stretch; and what was chosen.
+        Seconds to build, and of CPU; MB of the index as a file, of memory once it is loaded, and of the most
+        that building took; recall; milliseconds a query (one user at a time, one thread), of which `cpu_ms`
+        is the thread's own time, which other work on the machine does not stretch; what was chosen; recall
+        and time at each effort (`frontier`) and with masks (`filtered`).
     """
     items = np.load(case["items"], mmap_mode="r")
     users, truth = np.load(case["users"]), np.load(case["truth"])
@@ -39,9 +44,10 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     build_s, build_cpu_s = time.perf_counter() - begun, time.process_time() - begun_cpu
     # Tuned on one half of the users and measured on the other.
     half = len(users) // 2
-    effort = {}
+    effort, frontier = Effort(), []
     if case["kind"] != "auto":
-        effort = tune(built._index, users[:half], truth[:half], case["floor"])[1]
+        frontier = _frontier(built.faiss_index, users[half:], truth[half:])
+        effort = tune(built.faiss_index, users[:half], truth[:half], case["floor"])[1]
     meta = built.meta
     with tempfile.TemporaryDirectory() as folder:
         built.save(Path(folder))
@@ -49,7 +55,9 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         del built
         gc.collect()
         size_mb = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
+        before_mb = status_mb("RssAnon")
         index = Index.load(Path(folder))
+        loaded_mb = status_mb("RssAnon") - before_mb
     times, own, hits = [], [], 0
     for user, best in zip(users[half:], truth[half:], strict=True):
         began, began_own = time.perf_counter(), time.thread_time()
@@ -68,10 +76,61 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "build_s": round(build_s, 1),
         "build_cpu_s": round(build_cpu_s, 2),
         "index_mb": round(size_mb, 3),
+        "loaded_mb": round(loaded_mb, 1),
         "build_peak_mb": round(peak_mb, 1),
         "parameters": meta.parameters | effort,
         "reason": meta.reason,
+        "frontier": frontier,
+        "filtered": [
+            _masked(index, items, users[half : half + case["masked_users"]], truth.shape[1], share)
+            for share in case["shares"]
+        ],
     }
+
+
+def _frontier(index: Any, users: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
+    """Recall and CPU milliseconds a query at each effort that the index knows."""
+    points = []
+    for effort in efforts(index, truth.shape[1]):
+        set_effort(index, effort)
+        ms, found = _asked(lambda user: index.search(user, truth.shape[1])[1], users)
+        points.append({"effort": effort, "recall": _recall(found, truth), "cpu_ms": ms})
+    return points
+
+
+def _masked(index: Index, items: np.ndarray, users: np.ndarray, top: int, share: float) -> dict[str, Any]:
+    """Recall against the exact search of the allowed items alone, and CPU milliseconds a query.
+
+    Half of what is allowed is drawn anywhere, as what is in stock; half lies together, as a category does.
+    """
+    allowed = mask_of(items, share)
+    kept = np.flatnonzero(allowed)
+    truth = kept[exact_top(users, items[kept], min(top, len(kept)))]
+    ms, found = _asked(lambda user: index.search(user, truth.shape[1], allowed)[1], users)
+    plain_ms, _ = _asked(lambda user: index.search(user, truth.shape[1])[1], users)
+    recall = _recall(found, truth)
+    return {
+        "share": share,
+        "allowed": len(kept),
+        "recall": recall,
+        "cpu_ms": ms,
+        "unfiltered_cpu_ms": plain_ms,
+    }
+
+
+def _asked(search: Callable[[np.ndarray], np.ndarray], users: np.ndarray) -> tuple[float, list[np.ndarray]]:
+    """Median CPU milliseconds a query of the asking thread, and what was found, one user at a time."""
+    own, found = [], []
+    for user in users:
+        began = time.thread_time()
+        found.append(search(user[None])[0])
+        own.append((time.thread_time() - began) * 1e3)
+    return round(float(np.median(own)), 3), found
+
+
+def _recall(found: Sequence[np.ndarray], truth: np.ndarray) -> float:
+    hits = [np.isin(best, row).sum() for row, best in zip(found, truth, strict=True)]
+    return round(float(np.sum(hits)) / truth.size, 4)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ _FIGURES: Final = {
     "p99_ms": "p99 ms",
     "build_cpu_s": "build CPU s",
     "index_mb": "index MB",
+    "loaded_mb": "loaded MB",
     "build_peak_mb": "build peak MB",
     "steal_percent": "steal %",
     "load_average": "load",
@@ -30,8 +31,8 @@ def index_rows(runs: Sequence[dict[str, Any]]) -> Rows:
     rows = []
     for run in runs:
         name = run["kind"] if run["kind"] == run["chosen"] else f"{run['kind']}: {run['chosen']}"
-        effort = ", ".join(f"{key} {value}" for key, value in run["parameters"].items() if key in _EFFORT)
-        rows.append((name, f"{run['items']:,}", *(figure(run[key]) for key in _FIGURES), effort))
+        figures = (figure(run[key]) for key in _FIGURES)
+        rows.append((name, f"{run['items']:,}", *figures, _words(run["parameters"])))
     return ("kind", "items", *_FIGURES.values(), "effort"), rows
 
 
@@ -45,4 +46,44 @@ def growth_rows(growth: Sequence[dict[str, Any]]) -> Rows:
     return ("kind", *_GROWTH.values()), rows
 
 
-_EFFORT: Final = ("probes", "ef_search")
+def frontier_rows(runs: Sequence[dict[str, Any]]) -> Rows:
+    """Recall against time, one row for each effort of each kind that knows any.
+
+    Args:
+        runs: Of the document.
+    """
+    rows = [
+        (
+            run["kind"],
+            f"{run['items']:,}",
+            _words(one["effort"]),
+            figure(one["recall"]),
+            figure(one["cpu_ms"]),
+        )
+        for run in runs
+        for one in run["frontier"]
+    ]
+    return ("kind", "items", "effort", "recall", "CPU ms a query"), rows
+
+
+def filtered_rows(runs: Sequence[dict[str, Any]]) -> Rows:
+    """Recall and time with masks, one row for each share of the items that one allows.
+
+    Args:
+        runs: Of the document.
+    """
+    figures = ("allowed", "recall", "cpu_ms", "unfiltered_cpu_ms")
+    rows = [
+        (run["kind"], f"{run['items']:,}", f"{one['share']:.1%}", *(figure(one[key]) for key in figures))
+        for run in runs
+        for one in run["filtered"]
+    ]
+    names = ("kind", "items", "allowed", "items allowed", "recall", "CPU ms a query", "without a mask")
+    return names, rows
+
+
+def _words(effort: dict[str, int]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in effort.items() if key in _EFFORT)
+
+
+_EFFORT: Final = ("probes", "refine_factor", "ef_search")

@@ -60,6 +60,27 @@ def users_of(items: np.ndarray, count: int, seed: int = 1) -> np.ndarray:
     return np.ascontiguousarray(means + 0.2 * rng.normal(size=(count, WIDTH)), np.float32)
 
 
+def mask_of(items: np.ndarray, share: float, seed: int = 2) -> np.ndarray:
+    """Which items a rule allows.
+
+    Half of them lie anywhere, as what is in stock, and half together in space, as a category does.
+
+    Args:
+        items: float32 [n, 64].
+        share: Of the items, above 0.
+        seed: Of the draw.
+
+    Returns:
+        bool [n], about `share` of them true.
+    """
+    rng = np.random.default_rng(seed)
+    direction = rng.normal(size=WIDTH).astype(np.float32)
+    along = np.concatenate([items[at : at + _BLOCK] @ direction for at in range(0, len(items), _BLOCK)])
+    allowed: np.ndarray = along >= np.quantile(along, 1 - share / 2)
+    allowed |= rng.random(len(items)) < share / 2
+    return allowed
+
+
 def _centres(seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed])
     groups = rng.normal(size=(_GROUPS, 1, WIDTH))

@@ -108,11 +108,14 @@ def index(
     memory_mb: Annotated[
         float | None, typer.Option(min=0, help="Bound for auto.", show_default=False)
     ] = None,
+    filtered: Annotated[
+        bool, typer.Option(help="Also search among 50, 10, 1 and 0.1 % of the items.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure index kinds: recall of the exact 300, ms a query on one thread, build time and memory."""
-    from recsys.bench.index import IndexOptions, measure
-    from recsys.bench.index_tables import growth_rows, index_rows
+    from recsys.bench.index import SHARES, IndexOptions, measure
+    from recsys.bench.index_tables import filtered_rows, frontier_rows, growth_rows, index_rows
 
     chosen = tuple(name.strip() for name in kinds.split(",") if name.strip())
     options = IndexOptions(
@@ -121,6 +124,7 @@ def index(
         shape=vectors,
         floor=floor,
         memory_mb=memory_mb,
+        shares=SHARES if filtered else (),
     )
     with Steps().step("Measure") as note:
         document = measure(options, note)
@@ -130,9 +134,12 @@ def index(
         return
     for title, (columns, rows) in (
         (f"Index kinds, {document['vectors']} vectors", index_rows(document["runs"])),
+        ("Frontier: recall against time", frontier_rows(document["runs"])),
+        ("Filtered search", filtered_rows(document["runs"])),
         ("Growth: exponent of the number of items", growth_rows(document["growth"])),
     ):
-        results.print(table(title, columns, rows, right=columns[1:]))
+        if rows:
+            results.print(table(title, columns, rows, right=columns[1:]))
 
 
 @app.command()

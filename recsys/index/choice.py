@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-import faiss
 import numpy as np
 
 from recsys.index import kinds
+from recsys.index.blocks import exact_top, sample
 from recsys.index.effort import recall_of, tune
 
 EXACT_UP_TO: Final = 50_000
@@ -17,9 +18,11 @@ EXACT_UP_TO: Final = 50_000
 RECALL_FLOOR: Final = 0.98
 RECALL_AT: Final = 300
 _SAMPLE_QUERIES: Final = 200
-_CHEAPEST_FIRST: Final = ("hnsw", "ivf_pq", "scalar", "half")
-_GRAPH_UP_TO: Final = 2_000_000
-"""Items up to which a graph is tried: it takes most of an hour to build beyond."""
+_SCAN_UP_TO: Final = 200_000
+"""Items up to which scanning all 4-bit codes costs no more than choosing lists of them, about 0.5 ms."""
+
+_SMALLER: Final = ("hnsw", "scalar", "half")
+_LARGER: Final = ("scalar", "half")  # a graph takes most of an hour to build, and twice the memory
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,11 @@ def choose(vectors: np.ndarray, queries: np.ndarray | None = None, memory_mb: fl
         memory_mb: Most megabytes (10^6 bytes) that the index may take; None for any.
 
     Returns:
-        The exact index up to `EXACT_UP_TO` items; else the first of HNSW, IVF-PQ and scalar quantisation
-        (cheapest query first) that fits and whose measured recall reaches `RECALL_FLOOR`, with the least
-        effort that does; else the exact one; else, where that does not fit, the one with the greatest recall.
+        The exact index up to `EXACT_UP_TO` items; else the first kind, cheapest query first, that fits
+        and whose measured recall reaches `RECALL_FLOOR`, with the least effort that does; else the exact
+        one; else, where that does not fit, the one with the greatest recall. Cheapest are 4-bit codes, up to
+        `_SCAN_UP_TO` items all of them, beyond it in inverted lists. The order is fixed, not timed, so that
+        the same vectors give the same index.
     """
     rows, width = vectors.shape
     sizes = {kind: kinds.bytes_of(kind, rows, width) / 1e6 for kind in kinds.KINDS}
@@ -61,17 +66,17 @@ def choose(vectors: np.ndarray, queries: np.ndarray | None = None, memory_mb: fl
     if rows <= EXACT_UP_TO and kinds.EXACT in fitting:
         index, parameters = kinds.make(kinds.EXACT, vectors)
         return Choice(kinds.EXACT, index, parameters, 1.0, f"{rows} items: exact up to {EXACT_UP_TO}")
-    sample = _sample(vectors if queries is None else queries)
+    asked = sample(vectors if queries is None else queries, _SAMPLE_QUERIES)
     with kinds.many_at_once():
-        truth = faiss.knn(sample, vectors, min(RECALL_AT, rows), metric=faiss.METRIC_INNER_PRODUCT)[1]
+        truth = exact_top(asked, vectors, min(RECALL_AT, rows))
     told = [f"{kind} takes {sizes[kind]:.0f} MB" for kind in kinds.KINDS if kind not in fitting]
     best: Choice | None = None
-    for kind in _CHEAPEST_FIRST:
-        if kind not in fitting or (kind == "hnsw" and rows > _GRAPH_UP_TO):
+    for kind in _order(rows):
+        if kind not in fitting:
             continue
         index, parameters = kinds.make(kind, vectors)
-        recall, effort = tune(index, sample, truth, RECALL_FLOOR)
-        told.append(f"{kind} {recall:.4f}")
+        recall, effort = tune(index, asked, truth, RECALL_FLOOR)
+        told.append(f"{kind} {recall:.4f} in {_cpu_ms(index, asked, truth.shape[1]):.2g} ms")
         made = Choice(kind, index, parameters | effort, recall, _why(rows, told, memory_mb))
         if recall >= RECALL_FLOOR:
             return made
@@ -85,11 +90,17 @@ def choose(vectors: np.ndarray, queries: np.ndarray | None = None, memory_mb: fl
     return Choice(kinds.EXACT, index, parameters, 1.0, reason)
 
 
-def _sample(queries: np.ndarray) -> np.ndarray:
-    if len(queries) > _SAMPLE_QUERIES:
-        rows = np.random.default_rng(0).choice(len(queries), _SAMPLE_QUERIES, replace=False)
-        queries = queries[np.sort(rows)]
-    return np.ascontiguousarray(queries, np.float32)
+def _order(rows: int) -> tuple[str, ...]:
+    """Kinds to try, cheapest query first."""
+    return ("pq", "ivf_pq", *_SMALLER) if rows <= _SCAN_UP_TO else ("ivf_pq", "pq", *_LARGER)
+
+
+def _cpu_ms(index: Any, queries: np.ndarray, k: int) -> float:
+    """CPU milliseconds a query, the mean over single ones."""
+    begun = time.thread_time()
+    for query in queries:
+        index.search(query[None], k)
+    return (time.thread_time() - begun) / len(queries) * 1e3
 
 
 def _why(rows: int, told: list[str], memory_mb: float | None) -> str:

@@ -1,8 +1,9 @@
 """Search among the allowed items only, with the recall that the whole index has.
 
 Throwing away what is not allowed after the search would leave too few, or none, where a rule allows little.
-FAISS takes a selector instead and looks on until it has k allowed ones; an approximate index is told to look
-as much further as there are fewer of them, and where they are few they are all compared.
+So where few are allowed they are all compared; else FAISS's selectors make an exact index or a graph look on
+until it has k allowed ones. Indexes of 4-bit codes know no selectors, but to keep more candidates costs
+them little: they are asked for so many that enough allowed ones are among them, and for more until they are.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ import numpy as np
 
 from recsys.errors import BadUse
 
-COMPARED: Final = 20_000
-"""Allowed items up to which all of them are compared: about a millisecond on one thread."""
+COMPARED: Final = 10_000
+"""Allowed items up to which all of them are compared: about half a millisecond on one thread."""
 _FURTHEST: Final = 16
-"""How many times further than without a filter an approximate index looks at most."""
+"""How many times further than without a filter a graph looks at most."""
+_SCANNED: Final = 50_000
+"""Items up to which an exact index tests every one's bit."""
+_WIDER: Final = 4
+_ROWS: Final = 2_048
+"""Vectors that are unpacked at a time: half a megabyte of 64 float32, which stays in the core's own cache."""
 
 
 def check(allowed: np.ndarray, queries: int, items: int) -> None:
@@ -66,33 +72,89 @@ def _search_one(
     if kept == len(allowed):
         found: tuple[np.ndarray, np.ndarray] = index.search(queries, k)
         return found
-    looks_further = isinstance(index, faiss.IndexHNSW | faiss.IndexRefine)
-    if looks_further and kept <= COMPARED:
-        return _compare_all(index, queries, k, np.flatnonzero(allowed))
+    approximate = isinstance(index, faiss.IndexHNSW | faiss.IndexRefine)
+    if kept <= COMPARED and (approximate or len(allowed) > _SCANNED):
+        return _compare(index, queries, k, np.flatnonzero(allowed))
+    if isinstance(index, faiss.IndexRefine):
+        each = [_among_candidates(index, query[None], k, allowed, kept) for query in queries]
+        return np.concatenate([scores for scores, _ in each]), np.concatenate([items for _, items in each])
+    return _scan(index, queries, k, allowed, min(_FURTHEST, len(allowed) / max(1, kept)))
+
+
+def _scan(
+    index: Any, queries: np.ndarray, k: int, allowed: np.ndarray, further: float = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """FAISS's own search with a selector."""
     packed = np.packbits(allowed, bitorder="little")
     selector = faiss.IDSelectorBitmap(packed)
-    further = min(_FURTHEST, len(allowed) / max(1, kept))
-    scores, items = index.search(queries, k, params=_parameters(index, selector, further))
-    return scores, items
-
-
-def _compare_all(index: Any, queries: np.ndarray, k: int, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    few = faiss.IndexFlatIP(index.d)
-    if len(kept):
-        few.add(index.reconstruct_batch(kept))
-    scores, places = few.search(queries, k)
-    items = np.full(places.shape, -1, np.int64)
-    items[places >= 0] = kept[places[places >= 0]]
-    return scores, items
-
-
-def _parameters(index: Any, selector: Any, further: float) -> Any:
-    """FAISS's search parameters: the selector, and the effort scaled to how few it lets through."""
     if isinstance(index, faiss.IndexHNSW):
-        return faiss.SearchParametersHNSW(sel=selector, efSearch=int(index.hnsw.efSearch * further))
+        parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=int(index.hnsw.efSearch * further))
+    else:
+        parameters = faiss.SearchParameters(sel=selector)
+    scores, items = index.search(queries, k, params=parameters)
+    return scores, items
+
+
+def _among_candidates(
+    index: Any, query: np.ndarray, k: int, allowed: np.ndarray, kept: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best of so many of the codes' candidates that k · refine_factor allowed ones are among them."""
+    codes = faiss.downcast_index(index.base_index)
+    wanted = int(np.ceil(k * index.k_factor))
+    further = len(allowed) / kept
+    while True:
+        # Among so many about `wanted` are allowed, and a tenth more, if the rule is none of the user's taste.
+        asked = min(len(allowed), int(1.1 * wanted * further))
+        candidates = codes.search(query, asked, params=_probes(codes, further))[1][0]
+        candidates = candidates[candidates >= 0]
+        found = candidates[allowed[candidates]][:wanted]
+        if len(found) >= min(wanted, kept):
+            return _compare(index, query, k, found)
+        further *= _WIDER
+        if further * wanted > kept:  # what is allowed lies far from this user
+            return _scan(faiss.downcast_index(index.refine_index), query, k, allowed)
+
+
+def _probes(codes: Any, further: float) -> Any:
+    """FAISS's search parameters of inverted lists, of which more are looked through; None for others."""
+    if not hasattr(codes, "nprobe"):
+        return None
+    return faiss.SearchParametersIVF(nprobe=min(codes.nlist, int(np.ceil(codes.nprobe * further))))
+
+
+def _compare(index: Any, queries: np.ndarray, k: int, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    worth = np.empty((len(queries), len(kept)), np.float32)
+    for at in range(0, len(kept), _ROWS):
+        vectors = vectors_of(index, kept[at : at + _ROWS])
+        for query, row in zip(queries, worth, strict=True):  # each alone: no answer depends on the others
+            np.dot(vectors, query, out=row[at : at + _ROWS])
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    items = np.full((len(queries), k), -1, np.int64)
+    for place, row in enumerate(worth):
+        best = np.argpartition(-row, k)[:k] if k < len(row) else np.arange(len(row))
+        best = best[np.argsort(-row[best], kind="stable")]
+        scores[place, : len(best)], items[place, : len(best)] = row[best], kept[best]
+    return scores, items
+
+
+def vectors_of(index: Any, items: np.ndarray) -> np.ndarray:
+    """Some items' vectors, as exactly as the index keeps them.
+
+    FAISS's `reconstruct_batch` sets up a decoder for each item; all codes together need one.
+
+    Args:
+        index: A FAISS index of one of `recsys.index.kinds`.
+        items: int64 [m], none missing.
+
+    Returns:
+        float32 [m, width].
+    """
+    kept = index
     if isinstance(index, faiss.IndexRefine):
-        inverted = faiss.downcast_index(index.base_index)
-        probes = min(inverted.nlist, int(np.ceil(inverted.nprobe * further)))
-        base = faiss.SearchParametersIVF(sel=selector, nprobe=probes)
-        return faiss.IndexRefineSearchParameters(k_factor=index.k_factor, base_index_params=base)
-    return faiss.SearchParameters(sel=selector)
+        kept = faiss.downcast_index(index.refine_index)
+    elif isinstance(index, faiss.IndexHNSW):
+        kept = faiss.downcast_index(index.storage)
+    size = kept.code_size
+    codes = faiss.rev_swig_ptr(kept.codes.data(), kept.ntotal * size).reshape(-1, size)
+    vectors: np.ndarray = kept.sa_decode(codes[items])
+    return vectors

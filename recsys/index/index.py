@@ -6,20 +6,19 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import faiss
 import numpy as np
 
 from recsys.errors import BadData, BadUse
 from recsys.index import choice, filtered, kinds
+from recsys.index.blocks import blocks
 from recsys.schema import INDEX_FILE, INDEX_META_FILE, NO_ITEM
 
 # Above 20 queries FAISS switches from its own loop to BLAS, whose sums differ in the last bit: a
 # user's answer would depend on who else is in the batch. Its own loop costs the same for each.
 faiss.cvar.distance_compute_blas_threshold = 1 << 30
-
-_CHECKED_ROWS: Final = 262_144
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,9 @@ def build(
     """Build the index of a catalogue's item embeddings.
 
     Args:
-        vectors: float32 [n, width]; row i is item index i. They are not normalised: the score is the
-            plain inner product, in which long vectors rightly win.
+        vectors: float [n, width]; row i is item index i. They are not normalised: the score is the plain
+            inner product, in which long vectors rightly win. They may lie in a file (`np.memmap`) that is
+            larger than memory: it is read a block at a time, and beside it only the index takes memory.
         kind: A name in `recsys.index.kinds.KINDS`, or `auto` to choose by size and measured recall.
         queries: float32 [q, width] to measure recall with; used by `auto` above its exact size.
         memory_mb: Most megabytes that an index chosen by `auto` may take; None for any.
@@ -168,7 +168,6 @@ def build(
         BadData: There is no vector, or one holds NaN or infinity.
         BadUse: There is no such kind.
     """
-    vectors = np.ascontiguousarray(vectors, np.float32)
     _check(vectors)
     faiss.omp_set_num_threads(1)
     begun = time.perf_counter()
@@ -195,9 +194,7 @@ def build(
 def _check(vectors: np.ndarray) -> None:
     if vectors.ndim != 2 or len(vectors) == 0:
         raise BadData(f"item embeddings {vectors.shape}", "there is no vector", "Give [n, width], n > 0")
-    blocks = range(0, len(vectors), _CHECKED_ROWS)
-    finite = [np.isfinite(vectors[at : at + _CHECKED_ROWS]).all(axis=1) for at in blocks]
-    bad = np.flatnonzero(~np.concatenate(finite))
+    bad = np.flatnonzero(~np.concatenate([np.isfinite(block).all(axis=1) for block in blocks(vectors)]))
     if len(bad):
         raise BadData(
             f"item embedding {bad[0]}", f"{len(bad)} rows hold NaN or infinity", "Train the item tower again"

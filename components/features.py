@@ -29,7 +29,9 @@ def features(
     from recsys import schema
     from recsys.data.dataset import Dataset as ShopData
     from recsys.data.splits import train_days
-    from recsys.features.training import default_age, training_rows
+    from recsys.features.backend import cluster
+    from recsys.features.row_file import ROWS_FILE, RowFile
+    from recsys.features.training import default_age, training_blocks
     from recsys.features.workflows import export_arrays, fit
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
@@ -40,13 +42,13 @@ def features(
     days = train_days(dataset)
     report(f"joining {len(days)} days", 0.0)
     mean_age = default_age(dataset)
-    frame = training_rows(dataset, days, mean_age, settings=settings.training)
-    Path(rows.path).mkdir(parents=True)
-    frame.to_parquet(Path(rows.path) / "rows.parquet", index=False)
-    rows.metadata["rows"] = len(frame)
+    blocks = training_blocks(dataset, days, mean_age, settings=settings.training)
+    made = RowFile.write(Path(rows.path, ROWS_FILE), blocks)
+    rows.metadata["rows"] = len(made)
 
-    report(f"fitting workflows on {len(frame):,} rows", 0.3)
-    fitted = fit(frame, dataset.items, workflows.path)
+    report(f"fitting workflows on {len(made):,} rows", 0.3)
+    with cluster():
+        fitted = fit(made, dataset.items, workflows.path)
     export_arrays(fitted, serving.path)
     defaults = json.dumps({"mean_age": mean_age}) + "\n"
     Path(serving.path, schema.DEFAULTS_FILE).write_text(defaults, encoding="utf-8")

@@ -28,10 +28,9 @@ def train_retrieval(
     """
     from pathlib import Path
 
-    import pandas as pd
-
     from recsys.data.dataset import Dataset as ShopData
     from recsys.encoders.catalogue import MultimodalTables
+    from recsys.features.row_file import ROWS_FILE, RowFile
     from recsys.features.workflows import load
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
@@ -41,9 +40,9 @@ def train_retrieval(
     fitted = load(workflows.path)
     embeddings = MultimodalTables.load(Path(tables.path))
     catalogue = Catalogue.build(ShopData.open(data.path).items, fitted, embeddings.image, embeddings.text)
-    frame = pd.read_parquet(Path(rows.path) / "rows.parquet")
-    report(f"training on {len(frame):,} rows")
-    trained = two_tower.train(frame, catalogue, fitted, settings_of(recipe).training, report)
+    raw = RowFile(Path(rows.path, ROWS_FILE))
+    report(f"training on {len(raw):,} rows")
+    trained = two_tower.train(raw, catalogue, fitted, settings_of(recipe).training, report)
     report("exporting")
     export.export_towers(trained, Path(towers.path))
     for name, value in trained.history[-1].items():

@@ -81,6 +81,11 @@ CONTEXT_RAW: Final = ("device_type", "timestamp")
 VISITOR: Final = "visitor"
 """Column of training rows: whose clicks come before the row, also where masking hides who the user is."""
 
+EVENT: Final = "event"
+"""Column of training rows: how far it went, int8; `UNKNOWN` where the data does not tell."""
+
+EVENT_CODES: Final = {"impression": 0, "view": 0, "click": 0, "cart": 1, "purchase": 2}
+
 ITEM_RAW: Final = ("item_id", "price", "category_l1", "category_l2", "item_gender")
 
 # What the fitted workflows put out and the models take in: name -> dtype. Categorify codes are

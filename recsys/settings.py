@@ -86,6 +86,7 @@ class FitSettings(BaseModel):
     most_epochs: int = Field(30, ge=1, description="bound where there are few rows")
     steps_per_epoch: int = Field(150, ge=1, description="the batch is chosen to give at least as many")
     least_steps: int = Field(400, ge=1, description="in all; epochs are added to reach it")
+    most_steps: int = Field(2_000, ge=1, description="in all; beyond, rows are seen fewer times")
     largest_batch: int = Field(8_192, ge=1)
     learning_rate: float = Field(0.01, gt=0, description="peak; see recsys.models.recipe.learning_rate")
     patience: int = Field(2, ge=1, description="epochs without a better validation before it stops")
@@ -173,6 +174,9 @@ class RankingSettings(FitSettings):
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
     validation_rows: int = Field(4_000, ge=0, description="clicks of the last day held out, at most")
     intent: int = Field(16, ge=0, description="width of the network over the newest clicks; 0: none")
+    head_loss: float = Field(0.1, ge=0, description="weight of carts' and purchases' losses; 0: no such heads")
+    cart_value: float = Field(0.0, ge=0, description="clicks that putting into the cart is worth in the score")
+    purchase_value: float = Field(0.0, ge=0, description="clicks that a purchase is worth, beside the cart's")
 
     @property
     def uniform_share(self) -> float:
@@ -240,6 +244,21 @@ class FinetuneSettings(BaseModel):
         epochs=1, steps_per_epoch=100, least_steps=100, largest_batch=4_096, learning_rate=0.001
     )
     ranking: FitSettings = FitSettings(epochs=1, steps_per_epoch=150, least_steps=100, learning_rate=0.0005)
+
+
+class DaskSettings(BaseModel):
+    """Where NVTabular's statistics over training rows are computed; see `recsys.features.backend`."""
+
+    cluster: str = Field(
+        "off",
+        pattern=r"^(off|local|cuda|[a-z]+://\S+)$",
+        description="off: in the step's own process; local: processes here; cuda: one for each GPU "
+        "(dask-cuda); tcp://host:port: a scheduler that runs",
+    )
+    workers: int = Field(2, ge=1, description="processes of local")
+    memory_mb: int = Field(2_000, ge=100, description="of each of them; beyond it Dask spills to disk")
+    gpu_pool: float = Field(0.5, gt=0, lt=1, description="share of a GPU's memory that cuda takes at once")
+    timeout_s: float = Field(60.0, gt=0, description="to reach the scheduler")
 
 
 class EncoderSettings(BaseModel):
@@ -336,6 +355,7 @@ class Settings(BaseSettings):
     finetune: FinetuneSettings = FinetuneSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     encoders: EncoderSettings = EncoderSettings()
+    dask: DaskSettings = DaskSettings()
     gate: GateSettings = GateSettings()
     releases: ReleaseSettings = ReleaseSettings()
     mlflow: MlflowSettings = MlflowSettings()

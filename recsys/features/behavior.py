@@ -1,7 +1,8 @@
 """A user's top category: the category_l1 clicked most often over the past 24 hours.
 
-The same definition in two forms. `top_category` computes it for every row of a table at once, `TopCategory`
-keeps it up to date for one user, event by event, as the online worker does. For a user at time t:
+The same definition in three forms. `top_category` computes it for every row of a table at once,
+`TopCategories` for rows that come block by block, and `TopCategory` keeps it up to date for one user, event
+by event, as the online worker does. For a user at time t:
 
 * the window is [t - 24 h, t): what happens at t itself is not seen, so a row never sees itself;
 * the value is the category with most clicks in the window, ties going to the one clicked last (and, if those
@@ -71,6 +72,63 @@ def top_category(
     start = _window_starts(event_keys, moments, stop, stride, window)
     answers: Int64s = _modes(event_keys // stride, event_categories, start, stop)[row_moment]
     return answers
+
+
+class TopCategories:
+    """`top_category` of rows that come block by block, each block later than those before.
+
+    Keeps of each user what later rows may look back on: the clicks in the window of the newest one. So memory
+    is that of a block and of one window's clicks of each user, however many blocks there are.
+
+    Args:
+        window: Length of the window in the unit of the timestamps.
+    """
+
+    def __init__(self, window: int = TOP_CATEGORY_WINDOW_S) -> None:
+        self._window = window
+        self._users, self._times, self._categories = (np.empty(0, dtype=np.int64) for _ in range(3))
+
+    def extend(
+        self, user_id: ArrayLike, timestamp: ArrayLike, category_l1: ArrayLike, clicked: ArrayLike
+    ) -> Int64s:
+        """Answers the next block and takes its clicks in.
+
+        Args:
+            user_id: int64 [n].
+            timestamp: int64 [n], each greater than any of earlier blocks.
+            category_l1: int64 [n].
+            clicked: bool [n], the rows that count as events.
+
+        Returns:
+            int64 [n], what `top_category` gives for these rows among all so far.
+
+        Raises:
+            BadUse: As `top_category`, or a row is not later than the earlier blocks.
+        """
+        users, times, categories = (
+            np.asarray(column, dtype=np.int64) for column in (user_id, timestamp, category_l1)
+        )
+        events, kept = np.asarray(clicked, dtype=bool), len(self._users)
+        if kept and len(times) and times.min() <= self._times.max():
+            cause = f"a row at {times.min()} after a click at {self._times.max()}"
+            raise BadUse("TopCategories", cause, "Give blocks in the order of time")
+        self._users = np.concatenate([self._users, users])
+        self._times = np.concatenate([self._times, times])
+        self._categories = np.concatenate([self._categories, categories])
+        known = np.concatenate([np.ones(kept, dtype=bool), events])
+        answers = top_category(self._users, self._times, self._categories, known, self._window)[kept:]
+        self._forget(known)
+        return answers
+
+    def _forget(self, known: np.ndarray) -> None:
+        """Leaves only what is in view right after each user's newest click."""
+        users, times = self._users[known], self._times[known]
+        distinct, dense = np.unique(users, return_inverse=True)
+        newest = np.full(len(distinct), np.iinfo(np.int64).min)
+        np.maximum.at(newest, dense, times)
+        view = times > newest[dense] - self._window
+        self._users, self._times = users[view], times[view]
+        self._categories = self._categories[known][view]
 
 
 def _user_time_keys(users: Int64s, times: Int64s, window: int) -> tuple[Int64s, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,9 @@ import pandas as pd
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.masking import mask_cold_start
+from recsys.data.timeline import blocks_in_time
 from recsys.errors import BadData
-from recsys.features.behavior import Int64s, top_category
+from recsys.features.behavior import Int64s, TopCategories, top_category
 from recsys.settings import TrainingSettings, get_settings
 
 
@@ -43,7 +44,36 @@ def training_rows(
     Returns:
         One row an interaction, in order of time: `schema.USER_RAW` (int64, `age` float32), `VISITOR`
         (int64, the user, never masked), `CONTEXT_RAW` (int64), `ITEM_RAW` (int64, `price` float32) and
-        `click` (int8, 1 where the data has none).
+        `click` (int8, 1 where the data has none) and `schema.EVENT` (int8).
+
+    Raises:
+        BadUse: There is no such day.
+        BadData: A row names a user or an item that the data set does not hold.
+    """
+    blocks = training_blocks(
+        dataset, days, mean_age, masked=masked, history_days=history_days, settings=settings
+    )
+    return pd.concat(blocks, ignore_index=True)
+
+
+def training_blocks(
+    dataset: Dataset,
+    days: Iterable[int],
+    mean_age: float | None = None,
+    *,
+    masked: bool = True,
+    history_days: Iterable[int] | None = None,
+    settings: TrainingSettings | None = None,
+) -> Iterator[pd.DataFrame]:
+    """The rows of `training_rows` in the order of time, about a day at a time, so that memory stays bounded.
+
+    Args:
+        dataset: As for `training_rows`.
+        days: As there; where there is none, there is no block.
+        mean_age: As there.
+        masked: As there.
+        history_days: As there.
+        settings: As there.
 
     Raises:
         BadUse: There is no such day.
@@ -51,12 +81,10 @@ def training_rows(
     """
     wanted = sorted(set(days))
     past = sorted(set(history_days)) if history_days is not None else _up_to(dataset, wanted)
-    rows = _known_rows(dataset, wanted, past)
-    if not masked:
-        return rows
     settings = settings or get_settings().training
     age = default_age(dataset) if mean_age is None else mean_age
-    return mask_cold_start(rows, age, settings.seed, settings)
+    for rows in _known_blocks(dataset, wanted, past):
+        yield mask_cold_start(rows, age, settings.seed, settings) if masked else rows
 
 
 def feature_rows(dataset: Dataset, interactions: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -86,17 +114,16 @@ def _up_to(dataset: Dataset, days: list[int]) -> list[int]:
     return [day for day in dataset.days if days and day <= days[-1]]
 
 
-def _known_rows(dataset: Dataset, wanted: list[int], past: list[int]) -> pd.DataFrame:
+def _known_blocks(dataset: Dataset, wanted: list[int], past: list[int]) -> Iterator[pd.DataFrame]:
     """Rows of the wanted days before masking, the clicks of the past days being known."""
-    frame = dataset.interactions({*wanted, *past})
-    item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
-    category = dataset.items["category_l1"].to_numpy()[item_row]
-    known = (_clicks(frame) == 1) & frame["day"].isin(past).to_numpy()
-    top = top_category(frame["user_id"], frame["timestamp"], category, known)
-    asked = frame["day"].isin(wanted).to_numpy()
-    if not asked.all():
-        frame, top = frame[asked].reset_index(drop=True), top[asked]
-    return _join(dataset, frame, top)
+    categories = dataset.items["category_l1"].to_numpy()
+    behaviour = TopCategories()
+    for frame in blocks_in_time(dataset, {*wanted, *past}):
+        item_row = _rows_of(dataset.items, "item_id", frame["item_id"], schema.ITEMS_FILE)
+        known = (_clicks(frame) == 1) & frame["day"].isin(past).to_numpy()
+        top = behaviour.extend(frame["user_id"], frame["timestamp"], categories[item_row], known)
+        asked = frame["day"].isin(wanted).to_numpy()
+        yield _join(dataset, frame[asked].reset_index(drop=True), top[asked])
 
 
 def _clicks(frame: pd.DataFrame) -> np.ndarray:
@@ -104,6 +131,14 @@ def _clicks(frame: pd.DataFrame) -> np.ndarray:
     if "click" not in frame:
         return np.ones(len(frame), dtype=np.int8)
     return np.array(frame["click"], dtype=np.int8)
+
+
+def _events(frame: pd.DataFrame) -> np.ndarray:
+    """int8 [n], `schema.EVENT_CODES`; `schema.UNKNOWN` without a column of events."""
+    if "event_type" not in frame:
+        return np.full(len(frame), schema.UNKNOWN, dtype=np.int8)
+    codes = frame["event_type"].map(schema.EVENT_CODES).fillna(schema.UNKNOWN)
+    return codes.to_numpy().astype(np.int8)
 
 
 def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
@@ -118,6 +153,7 @@ def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:
         **{name: frame[name].to_numpy(copy=True) for name in schema.CONTEXT_RAW},
         **{name: dataset.items[name].to_numpy()[item_row] for name in schema.ITEM_RAW},
         "click": _clicks(frame),
+        schema.EVENT: _events(frame),
     }
     # Each array is new, and copying them into one block would take twice their memory.
     return pd.DataFrame(columns, index=frame.index, copy=False)

@@ -22,6 +22,7 @@ import numpy as np
 import nvtabular as nvt
 import pandas as pd
 from merlin.dag.node import iter_nodes
+from merlin.io import Dataset
 from merlin.io.worker import clean_worker_cache
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ops
@@ -31,6 +32,7 @@ from recsys.errors import BadData
 from recsys.features import backend
 from recsys.features.arrays import CLOCK
 from recsys.features.export import export_arrays
+from recsys.features.row_file import PART_ROWS, RowFile
 
 __all__ = ["PARTS", "Part", "Workflows", "cardinalities", "export_arrays", "fit", "load"]
 
@@ -50,8 +52,7 @@ _INPUTS: Final = {
     "full": (*schema.USER_RAW, *schema.CONTEXT_RAW, *schema.ITEM_RAW),
 }
 _FLOATS: Final = ("age", "price")
-_CHUNK_ROWS: Final = 1_000_000
-"""Rows transformed at a time: NVTabular's joins need a multiple of their chunk's memory."""
+_CHUNK_ROWS: Final = PART_ROWS
 
 _NOTHING_KNOWN: Final = np.array([np.iinfo(np.int64).min])
 """Vocabulary of a column that is unknown in every row: Categorify cannot be fitted on nothing."""
@@ -119,11 +120,13 @@ class Workflows:
                 op.out_path, op.categories = out_path, categories
 
 
-def fit(train_rows: pd.DataFrame, items: pd.DataFrame, out_dir: str | Path) -> Workflows:
+def fit(train_rows: pd.DataFrame | RowFile, items: pd.DataFrame, out_dir: str | Path) -> Workflows:
     """Fits the workflows and saves them.
 
     Args:
-        train_rows: Raw training rows (`recsys.features.training.training_rows`), masked or not.
+        train_rows: Raw training rows (`recsys.features.training.training_rows`), masked or not. Those of a
+            file are read a part at a time, on the Dask cluster where there is one
+            (`recsys.features.backend.cluster`).
         items: The whole catalogue, columns of `schema.ITEM_RAW`.
         out_dir: Where the vocabularies and the workflows are written; `load` reads it.
 
@@ -134,14 +137,14 @@ def fit(train_rows: pd.DataFrame, items: pd.DataFrame, out_dir: str | Path) -> W
     vocabularies = out_dir / "vocabularies"
     vocabularies.mkdir(parents=True, exist_ok=True)
     fitted: dict[str, Any] = {
-        name: _fit_categorify(name, train_rows[name], vocabularies)
+        name: _fit_categorify(name, train_rows, vocabularies)
         for name in ("user_id", "gender", "top_category", "device_type")
     }
     for name in ("item_id", "category_l1", "category_l2", "item_gender"):
-        fitted[name] = _fit_categorify(name, items[name], vocabularies)
-    of_known = train_rows["user_id"] != schema.UNKNOWN
-    fitted["age"] = _fit_normalize(["age"], train_rows.loc[of_known, "age"])
-    fitted["price"] = _fit_normalize(["price"] >> ops.LogOp(), items["price"])
+        fitted[name] = _fit_categorify(name, items, vocabularies)
+    fitted["age"] = _fit_normalize(["age"], backend.column(train_rows, "age", np.float32, known="user_id"))
+    prices = backend.column(items, "price", np.float32)
+    fitted["price"] = _fit_normalize(["price"] >> ops.LogOp(), prices)
     workflows = _compose(fitted)
     workflows.save(out_dir)
     return workflows
@@ -179,18 +182,23 @@ def cardinalities(workflows: Workflows) -> dict[str, int]:
     }
 
 
-def _fit_categorify(name: str, values: pd.Series, vocabularies: Path) -> ops.Categorify:
+def _fit_categorify(name: str, rows: pd.DataFrame | RowFile, vocabularies: Path) -> ops.Categorify:
     op = ops.Categorify(out_path=str(vocabularies))
-    known = values[values != schema.UNKNOWN].to_numpy(np.int64)
-    frame = pd.DataFrame({name: known if len(known) else _NOTHING_KNOWN})
-    nvt.Workflow([name] >> op).fit(backend.to_dataset(frame))
+    if not _any_known(rows, name):
+        rows = pd.DataFrame({name: _NOTHING_KNOWN})
+    nvt.Workflow([name] >> op).fit(backend.column(rows, name, np.int64, known=name))
     return op
 
 
-def _fit_normalize(upstream: Any, values: pd.Series) -> ops.Normalize:
+def _any_known(rows: pd.DataFrame | RowFile, name: str) -> bool:
+    if isinstance(rows, RowFile):
+        return rows.count(name, schema.UNKNOWN) < len(rows)
+    return bool((rows[name] != schema.UNKNOWN).any())
+
+
+def _fit_normalize(upstream: Any, values: Dataset) -> ops.Normalize:
     op = ops.Normalize(out_dtype=np.float32)
-    frame = pd.DataFrame({values.name: values.to_numpy(np.float32)})
-    nvt.Workflow(upstream >> op).fit(backend.to_dataset(frame))
+    nvt.Workflow(upstream >> op).fit(values)
     return op
 
 

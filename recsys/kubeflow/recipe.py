@@ -10,7 +10,7 @@ from recsys.settings import Settings
 
 _ELSEWHERE = {
     "profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway", "promotion", "trial",
-    "releases", "mlflow",
+    "releases", "mlflow", "dask",
 }  # fmt: skip
 """Sections of where things are and of what runs beside the models; no artefact depends on them."""
 

@@ -27,11 +27,13 @@ import tensorflow as tf
 from merlin.schema import Tags
 
 from recsys import schema
+from recsys.features.row_file import RowFile
 from recsys.features.workflows import Workflows
 from recsys.models import blocks
 from recsys.models.columns import columns
 from recsys.models.correction import finished
-from recsys.models.examples import Catalogue, Examples, hold_out, newest
+from recsys.models.example_store import newest_examples
+from recsys.models.examples import Catalogue, hold_out
 from recsys.models.fit import History, Progress
 from recsys.models.intent import RECENT, Intent
 from recsys.models.ranking import RankingTrainer
@@ -132,7 +134,7 @@ def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Mode
 
 
 def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what comes of it
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | RowFile,
     catalogue: Catalogue,
     workflows: Workflows,
     settings: TrainingSettings | None = None,
@@ -154,7 +156,7 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
         The model of the epoch that was best on the rows held out.
     """
     settings = settings or get_settings().training
-    examples = newest(Examples.build(rows, catalogue, workflows), settings.ranking.newest_rows)
+    examples = newest_examples(rows, settings.ranking.newest_rows, catalogue, workflows)
     kept, held = hold_out(
         examples, settings.validation_share, settings.ranking.validation_rows, settings.seed
     )

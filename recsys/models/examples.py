@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,6 +17,10 @@ from recsys.models.columns import Features, features
 
 FIRST_KNOWN_CODE: Final = 3
 """Categorify's first code of something known, after padding, null and out of vocabulary."""
+
+
+_COLUMNS: Final = ("item", "click", "timestamp", "visitor", "event")
+_PART_ROWS: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Examples:
         timestamp: Unix seconds, int64 [rows].
         visitor: The shop's id of each row's user, masked or not, int64 [rows]; -1: nobody's.
         log: The clicks that rows look back on.
+        event: How far each row went, int8 [rows], see `schema.EVENT_CODES`; None: no row tells.
     """
 
     inputs: Features
@@ -91,6 +97,7 @@ class Examples:
     timestamp: np.ndarray
     visitor: np.ndarray | None = None
     log: ClickLog = field(default_factory=ClickLog.empty, repr=False)
+    event: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.item)
@@ -102,8 +109,8 @@ class Examples:
         """Transforms raw rows.
 
         Args:
-            rows: Columns of `schema.USER_RAW`, `CONTEXT_RAW`, `item_id`, and `click` and `schema.VISITOR`
-                if there are such.
+            rows: Columns of `schema.USER_RAW`, `CONTEXT_RAW`, `item_id`, and `click`, `schema.VISITOR` and
+                `schema.EVENT` if there are such.
             catalogue: Where their items are.
             workflows: The fitted workflows.
             log: The clicks that rows look back on; by default those among the rows.
@@ -116,13 +123,28 @@ class Examples:
             log = ClickLog.build(rows.assign(user_id=visitor), catalogue.item_ids)
         item = catalogue.rows_of(rows["item_id"].to_numpy())
         time = rows["timestamp"].to_numpy(np.int64)
-        return cls(inputs, item, click, time, visitor.to_numpy(np.int64), log)
+        event = rows[schema.EVENT].to_numpy(np.int8) if schema.EVENT in rows else None
+        return cls(inputs, item, click, time, visitor.to_numpy(np.int64), log, event)
 
     def take(self, index: np.ndarray) -> Examples:
         """The rows at these positions (or where a mask is true)."""
-        inputs = {name: column[index] for name, column in self.inputs.items()}
-        visitor = None if self.visitor is None else self.visitor[index]
-        return Examples(inputs, self.item[index], self.click[index], self.timestamp[index], visitor, self.log)
+        return self.mapped(lambda column: column[index])
+
+    def without(self, mask: np.ndarray) -> Examples:
+        """The rows where a mask is false; columns on disk are closed up there, which uses these rows up."""
+        return self.mapped(lambda column: _closed_up(column, ~mask))
+
+    def mapped(self, change: Callable[[np.ndarray], np.ndarray]) -> Examples:
+        """The same with each column changed, in the order of `columns`."""
+        inputs = {name: change(column) for name, column in self.inputs.items()}
+        own = {name: getattr(self, name) for name in _COLUMNS}
+        changed = {name: column if column is None else change(column) for name, column in own.items()}
+        return Examples(inputs, log=self.log, **changed)
+
+    def columns(self) -> list[np.ndarray]:
+        """All that a row has."""
+        own = [getattr(self, name) for name in _COLUMNS]
+        return [*self.inputs.values(), *(column for column in own if column is not None)]
 
     def look_back(self) -> Features:
         """What else a session tower reads: `schema.RECENT_FEATURES` [rows, 50] and timestamp [rows, 1]."""
@@ -138,6 +160,18 @@ class Examples:
     def has_exposures(self) -> bool:
         """Whether there are rows that were shown and not clicked."""
         return bool((self.click == 0).any())
+
+
+def _closed_up(column: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """A column's rows where a mask is true; on disk they are moved to its beginning, a part at a time."""
+    if not isinstance(column, np.memmap) or column.mode is None:
+        return column[kept]
+    end = 0
+    for at in range(0, len(column), _PART_ROWS):
+        rows = column[at : at + _PART_ROWS][kept[at : at + _PART_ROWS]]
+        column[end : end + len(rows)] = rows
+        end += len(rows)
+    return column[:end]
 
 
 def newest(examples: Examples, most: int) -> Examples:
@@ -172,7 +206,8 @@ def hold_out(examples: Examples, share: float, most: int, seed: int) -> tuple[Ex
     order = np.argsort(_mixed(users, seed), kind="stable")[: int(len(users) * share)]
     chosen = users[order][np.cumsum(clicks[order]) <= most]
     aside = last_day & np.isin(user, chosen)
-    return examples.take(~aside), examples.take(aside & (examples.click == 1))
+    held = examples.take(aside & (examples.click == 1))
+    return examples.without(aside), held
 
 
 def _mixed(numbers: np.ndarray, seed: int) -> np.ndarray:

@@ -68,6 +68,7 @@ class RankingTrainer:
         history = fit(
             self._model,
             len(self._clicks),
+            prepare=self._gather,
             step=self._one,
             validate=lambda: self._validate(held),
             monitor="log_likelihood",
@@ -92,13 +93,21 @@ class RankingTrainer:
             return {}
         return chain_lists(self._model, self._retrieval, self._items, held).metrics()
 
-    def _one(self, batch: np.ndarray, rate: float) -> tf.Tensor:
-        self._optimizer.learning_rate = rate
+    def _gather(self, batch: np.ndarray) -> tuple[Examples, np.ndarray, Examples]:
+        """A batch's clicks, the seed of its negatives, and what was passed over."""
         clicks = self._clicks.take(batch)
-        seed = tf.constant(self._rng.integers(2**31, size=2), tf.int32)
-        shown = self._draw_exposures(len(batch))
+        seed = self._rng.integers(2**31, size=2)
+        return clicks, seed, self._draw_exposures(len(batch))
+
+    def _one(self, batch: tuple[Examples, np.ndarray, Examples], rate: float) -> tf.Tensor:
+        self._optimizer.learning_rate = rate
+        clicks, seed, shown = batch
         return self._step(
-            tensors(clicks), tf.constant(clicks.item), seed, tensors(shown), tf.constant(shown.item)
+            tensors(clicks),
+            tf.constant(clicks.item),
+            tf.constant(seed, tf.int32),
+            tensors(shown),
+            tf.constant(shown.item),
         )
 
     def _draw_exposures(self, most: int) -> Examples:

@@ -20,16 +20,22 @@ class Plan:
         batch_size: Rows a step.
         epochs: Times that each row is seen.
         steps_per_epoch: Whole batches in the rows; the rest waits for the next epoch's shuffle.
+        steps: In all; the last epoch may be a part of one.
     """
 
     batch_size: int
     epochs: int
     steps_per_epoch: int
+    steps: int
 
-    @property
-    def steps(self) -> int:
-        """Steps in all."""
-        return self.epochs * self.steps_per_epoch
+    def in_epoch(self, epoch: int) -> int:
+        """Steps of an epoch, counted from 0."""
+        return min(self.steps_per_epoch, self.steps - epoch * self.steps_per_epoch)
+
+    def __str__(self) -> str:
+        """What was chosen, in a line."""
+        share = self.steps / self.steps_per_epoch
+        return f"{self.steps:,} steps of {self.batch_size:,} rows: each row {share:.3g} times"
 
 
 def plan(rows: int, settings: FitSettings) -> Plan:
@@ -38,7 +44,9 @@ def plan(rows: int, settings: FitSettings) -> Plan:
     What a model learns depends on the number of its steps more than on the number of rows: a batch chosen
     for millions of rows leaves a small shop with a few dozen steps and an untrained model. So the batch is
     the greatest power of two, up to `largest_batch`, that still gives `steps_per_epoch` steps in an epoch,
-    and the epochs are raised above `epochs` where that leaves fewer than `least_steps` in all.
+    and the epochs are raised above `epochs` where that leaves fewer than `least_steps` in all. From about
+    `largest_batch` times `steps_per_epoch` rows on the steps grow with the rows, up to `most_steps`: beyond,
+    rows are seen fewer times, at last not all of them, and training takes no longer.
 
     Args:
         rows: Training rows.
@@ -53,7 +61,8 @@ def plan(rows: int, settings: FitSettings) -> Plan:
     batch = min(max(2 ** math.floor(math.log2(fitting)), _LEAST_BATCH), settings.largest_batch, rows)
     steps = max(rows // batch, 1)
     epochs = max(settings.epochs, math.ceil(settings.least_steps / steps))
-    return Plan(batch, min(epochs, settings.most_epochs), steps)
+    total = min(min(epochs, settings.most_epochs) * steps, settings.most_steps)
+    return Plan(batch, math.ceil(total / steps), steps, total)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:

@@ -33,9 +33,11 @@ import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from recsys import schema
+from recsys.features.row_file import RowFile
 from recsys.features.workflows import Workflows, cardinalities
 from recsys.models import blocks
 from recsys.models.columns import Features, columns
+from recsys.models.example_store import clicked_examples
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.fit import History, Progress
 from recsys.models.history import ClickHistory, newest_clicks, newest_moments
@@ -105,7 +107,7 @@ def build(workflows: Workflows, settings: RetrievalSettings, seed: int) -> mm.Re
 
 
 def train(
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | RowFile,
     catalogue: Catalogue,
     workflows: Workflows,
     settings: TrainingSettings | None = None,
@@ -114,7 +116,8 @@ def train(
     """Trains retrieval on the clicked rows.
 
     Args:
-        rows: Raw training rows, of `recsys.features.training.training_rows`.
+        rows: Raw training rows, of `recsys.features.training.training_rows`; those of a file are not held in
+            memory (`recsys.models.example_store`).
         catalogue: All items.
         workflows: The fitted workflows.
         settings: Recipe and seed; the process's by default.
@@ -124,13 +127,14 @@ def train(
         The model of the epoch that was best on the rows held out.
     """
     settings = settings or get_settings().training
-    clicked = rows[rows["click"] == 1] if "click" in rows else rows
-    examples = Examples.build(clicked, catalogue, workflows)
-    kept, held = hold_out(examples, settings.validation_share, settings.validation_rows, settings.seed)
-    model = build(workflows, settings.retrieval, settings.seed)
-    clicks = _click_history(workflows, catalogue, kept, settings) if _derived(settings.retrieval) else None
-    trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
-    return TwoTower(model, trainer.run(held, progress), clicks)
+    with clicked_examples(rows, catalogue, workflows) as examples:
+        kept, held = hold_out(examples, settings.validation_share, settings.validation_rows, settings.seed)
+        model = build(workflows, settings.retrieval, settings.seed)
+        clicks = (
+            _click_history(workflows, catalogue, kept, settings) if _derived(settings.retrieval) else None
+        )
+        trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
+        return TwoTower(model, trainer.run(held, progress), clicks)
 
 
 def _derived(recipe: RetrievalSettings) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import BadUse
-from recsys.features.behavior import TopCategory, top_category
+from recsys.features.behavior import TopCategories, TopCategory, top_category
 from recsys.schema import TOP_CATEGORY_WINDOW_S, UNKNOWN
 
 DAY = TOP_CATEGORY_WINDOW_S
@@ -46,6 +46,17 @@ def incremental(rows, window):
             for i in now:
                 if rows[i][3]:
                     state.push(time, rows[i][2])
+    return answers
+
+
+def by_blocks(rows, window, width):
+    """Blocks of `width` moments, in the order of time."""
+    state, answers = TopCategories(window), [UNKNOWN] * len(rows)
+    for block in sorted({row[1] // width for row in rows}):
+        mine = [i for i, row in enumerate(rows) if row[1] // width == block]
+        columns = [np.array(column) for column in zip(*(rows[i] for i in mine), strict=True)]
+        for i, answer in zip(mine, state.extend(*columns), strict=True):
+            answers[i] = int(answer)
     return answers
 
 
@@ -138,6 +149,21 @@ def test_only_a_window_of_events_is_held():
 def test_going_back_in_time_is_refused():
     with pytest.raises(BadUse, match="before the newest click at 10"):
         TopCategory([(10, 1)]).value(9)
+
+
+@given(logs((1, 3), (0, 40), (0, 3)), st.integers(1, 12), st.integers(1, 30))
+def test_blocks_in_the_order_of_time_give_what_the_whole_gives(rows, window, width):
+    assert by_blocks(rows, window, width) == vectorised(rows, window)
+
+
+def test_blocks_hold_a_window_of_clicks_a_user_and_must_follow_each_other():
+    state = TopCategories(window=10)
+    for begin in range(0, 1000, 100):
+        times = np.arange(begin, begin + 100)
+        state.extend(times % 2, times, times % 5, times % 3 > 0)
+        assert len(state._times) <= 10
+    with pytest.raises(BadUse, match="a row at 997 after a click at 998"):
+        state.extend([1], [997], [0], [True])
 
 
 def test_bad_arrays_are_refused():

@@ -7,11 +7,11 @@ import pytest
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.errors import BadData, BadUse
-from recsys.features.training import default_age, feature_rows, training_rows
+from recsys.features.training import default_age, feature_rows, training_blocks, training_rows
 from recsys.settings import TrainingSettings
 
 DAY = 24 * 3600
-RAW = [*schema.USER_RAW, schema.VISITOR, *schema.CONTEXT_RAW, *schema.ITEM_RAW, "click"]
+RAW = [*schema.USER_RAW, schema.VISITOR, *schema.CONTEXT_RAW, *schema.ITEM_RAW, "click", schema.EVENT]
 ALL_MASKED = TrainingSettings(mask_user_share=1.0, mask_device_share=0.0)
 
 
@@ -55,7 +55,7 @@ def test_columns_and_dtypes(dataset):
     for rows in (training_rows(dataset, [0, 1]), training_rows(dataset, [0, 1], masked=False)):
         assert list(rows.columns) == RAW
         dtypes = {name: rows[name].dtype for name in RAW}
-        assert {name for name in RAW if dtypes[name] != np.int64} == {"age", "price", "click"}
+        assert {name for name in RAW if dtypes[name] != np.int64} == {"age", "price", "click", "event"}
         assert (dtypes["age"], dtypes["price"], dtypes["click"]) == ("float32", "float32", "int8")
 
 
@@ -101,6 +101,16 @@ def test_masking_follows_the_settings_and_keeps_the_features_of_others(dataset):
     assert (rows["age"] == np.float32(default_age(dataset))).all()
     assert default_age(dataset) == 25.5
     assert (training_rows(dataset, [0], mean_age=40, settings=ALL_MASKED)["age"] == 40).all()
+
+
+def test_blocks_are_the_rows_a_day_at_a_time(dataset):
+    for more in ({"settings": ALL_MASKED}, {"masked": False}, {"masked": False, "history_days": [1]}):
+        blocks = list(training_blocks(dataset, [0, 1], **more))
+        assert [len(block) for block in blocks] == [3, 3]
+        whole = training_rows(dataset, [0, 1], **more)
+        pd.testing.assert_frame_equal(pd.concat(blocks, ignore_index=True), whole)
+    (_, second) = training_blocks(dataset, [0, 1], masked=False)
+    assert second["top_category"].tolist() == [0, 0, 1]  # of the day before
 
 
 def test_feature_rows_equal_training_rows_and_keep_the_index(dataset):

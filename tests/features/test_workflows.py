@@ -9,7 +9,7 @@ from merlin.schema import Tags
 
 from recsys import schema
 from recsys.errors import BadData
-from recsys.features import workflows
+from recsys.features import row_file, workflows
 from recsys.features.workflows import PARTS, cardinalities, fit, load
 
 OUT_OF_VOCABULARY = 2
@@ -193,6 +193,28 @@ def test_columns_without_any_known_value(shop, tmp_path):
     fitted = fit(rows, shop.items, tmp_path)
     codes = fitted.transform(shop.rows)
     assert (codes[["top_category", "device_type"]] == OUT_OF_VOCABULARY).all(axis=None)
+
+
+@pytest.mark.parametrize("part_rows", [1_000, 30])
+def test_a_file_is_fitted_on_as_its_frame_is(shop, tmp_path, monkeypatch, part_rows):
+    monkeypatch.setattr(row_file, "PART_ROWS", part_rows)
+    file = row_file.RowFile.write(tmp_path / "rows.parquet", [shop.rows.head(90), shop.rows[90:]])
+    assert len(file.parts()) == (1 if part_rows == 1_000 else 7)
+    found = fit(file, shop.items, tmp_path / "fitted").transform(shop.rows)
+    expected = shop.workflows.transform(shop.rows)
+    if part_rows == 1_000:
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    else:  # codes of equally frequent values may change places, and sums of parts round differently
+        pd.testing.assert_series_equal(found["age"], expected["age"], rtol=1e-5, atol=1e-6)
+        for name in ("user_id", "gender", "top_category", "device_type"):
+            assert len({*zip(found[name], expected[name], strict=True)}) == found[name].nunique()
+
+
+def test_a_column_of_a_file_without_any_known_value(shop, tmp_path):
+    rows = shop.rows.assign(top_category=-1)
+    file = row_file.RowFile.write(tmp_path / "rows.parquet", [rows])
+    codes = fit(file, shop.items, tmp_path / "fitted").transform(shop.rows)
+    assert (codes["top_category"] == OUT_OF_VOCABULARY).all()
 
 
 def test_bad_columns_are_refused(shop):

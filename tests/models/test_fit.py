@@ -46,8 +46,9 @@ def test_the_best_epoch_s_weights_are_kept_and_training_stops_when_it_gets_no_be
     model, history, told = run([0.1, 0.4, 0.3, 0.2, 0.9, 0.9])
     assert len(history) == 4
     assert model.steps == 2
-    assert told[1][0].startswith("epoch 2/6: loss 1.000, hit@10 0.400")
-    assert told[1][1] == pytest.approx(2 / 6)
+    assert told[0] == ("6 steps of 64 rows: each row 6 times", 0.0)
+    assert told[2][0].startswith("epoch 2/6: loss 1.000, hit@10 0.400")
+    assert told[2][1] == pytest.approx(2 / 6)
 
 
 def test_without_validation_the_last_epoch_is_kept():

@@ -24,6 +24,9 @@ from recsys.schema import NO_ITEM, RECENT_CLICKS
 _ROWS: Final = 2_000
 """Rows of each kind, at most: the half-width of a hit@10's interval is then about two points."""
 
+_SHARE: Final = 5
+"""Of this many anonymous rows, one is asked for again as each kind of visitor."""
+
 _CLICKS: Final = (1, 2, 3)
 _DAY_H: Final = 24.0
 _HOUR_S: Final = 3_600
@@ -75,7 +78,8 @@ def visits(test: EvaluatedRows, dataset: Dataset, log: ClickLog) -> Iterator[tup
 def _visits(
     test: EvaluatedRows, dataset: Dataset, meant: np.ndarray, kept: np.ndarray, found: RecentClicks
 ) -> Visits:
-    row = np.flatnonzero(meant)[:_ROWS]
+    most = min(_ROWS, max(test.settings.evaluation.anonymous_rows // _SHARE, 1))
+    row = np.flatnonzero(meant)[:most]
     # What is kept are the newest clicks, so they stay at the front.
     items = np.where(kept, found.items, NO_ITEM)[row]
     ages = np.where(kept, found.ages, np.float32(0))[row]

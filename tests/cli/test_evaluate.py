@@ -104,6 +104,27 @@ def test_documents_old_and_new_are_shown(capsys: pytest.CaptureFixture[str]) -> 
         assert text in new
 
 
+def test_towers_are_told_side_by_side(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = []
+
+    def compare(bench: Any, settings: Settings, note: Any) -> dict[str, Any]:
+        folders.append(bench.folder)
+        share = {"share": 0.84, "interval": [0.8, 0.9]}
+        days = {"day unlike the past": {"rows": 44, "hit@10": 0.36, "interval": [0.3, 0.4]}}
+        visit = {"visits": 55, "before": share, "after": share}
+        one = {"rows": 66, "all": GAIN, "interval": {"hit@10": [0.2, 0.4]}, "days": days, "visit": visit}
+        return {"static": one, "session": one}
+
+    monkeypatch.setattr("recsys.tune.towers.compare_towers", compare)
+    found = CliRunner().invoke(app, ["evaluate", "towers", "--json"])
+    assert json.loads(found.stdout)["session"]["visit"]["after"]["share"] == 0.84
+    result = CliRunner().invoke(app, ["evaluate", "towers"], env={"COLUMNS": "300"})
+    assert result.exit_code == 0
+    for text in ("66 clicks", "55 visits", "0.840 (0.800 – 0.900)", "0.360"):
+        assert text in result.stdout
+    assert folders == [shop / "runs" / "towers"] * 2
+
+
 def test_seeds_and_ablation_are_trainings_of_this_recipe(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 

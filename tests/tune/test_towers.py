@@ -1,41 +1,68 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from factories.shop import make_shop
+from factories.evaluated_shop import ITEM_IDS, SETTINGS, write_shop
+from factories.release import make_release
 
-from recsys.settings import EvaluationSettings, Settings
-from recsys.tune.overrides import changed
-from recsys.tune.runs import Bench
-from recsys.tune.towers import TOWERS, compare_towers
+from recsys import schema
+from recsys.settings import Settings
+from recsys.tune import towers
 
-TINY = {
-    "training.retrieval.epochs": 1,
-    "training.retrieval.least_steps": 2,
-    "training.retrieval.steps_per_epoch": 2,
-    "training.retrieval.hidden": 8,
-}
+HERE: Callable[..., Any] = lambda function, *arguments: function(*arguments)  # noqa: E731 - a stand-in
 
 
-@pytest.mark.functional
-def test_each_tower_is_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = make_shop(tmp_path / "shop", days=range(6))
-    bench = Bench(data, tmp_path / "runs", train=(0, 1, 2, 3))
-    settings = changed(Settings(evaluation=EvaluationSettings(rows=100)), TINY)
-    told: list[str] = []
-    found = compare_towers(bench, settings, lambda text, share: told.append(text))
-    assert tuple(found) == TOWERS
-    assert told[:2] == ["static tower: towers", "static tower: clicks"]
+@dataclass
+class FakeBench:
+    """A bench whose towers are random ones."""
+
+    data: Path
+    folder: Path
+    train: tuple[int, ...] = ()
+    asked: list[str] = field(default_factory=list)
+
+    def folder_of(self, settings: Settings) -> Path:
+        return self.folder / settings.training.retrieval.query_tower
+
+    def train_towers(self, settings: Settings, progress: Callable[[str], None]) -> dict[str, float]:
+        progress("towers")
+        folder = self.folder_of(settings)
+        self.asked.append(folder.name)
+        release = make_release(folder / "towers", items=len(ITEM_IDS), item_ids=ITEM_IDS)
+        (folder / "serving").symlink_to(release)
+        (folder / "tables").mkdir()
+        for file in (schema.IMAGE_EMBEDDINGS_FILE, schema.TEXT_EMBEDDINGS_FILE):
+            np.save(folder / "tables" / file, np.load(release / file))
+        return {"seconds": 3.0}
+
+
+def test_each_tower_is_trained_and_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "shop"
+    data.mkdir()
+    write_shop(data, exposures=True)
+    bench, told = FakeBench(data, tmp_path / "runs"), []
+    monkeypatch.setattr(towers, "apart", HERE)
+    found = towers.compare_towers(bench, SETTINGS, lambda text, share: told.append((text, share)))
+    assert tuple(found) == towers.TOWERS == tuple(bench.asked)
+    assert told[:3] == [
+        ("static tower: towers", 0),
+        ("static tower: clicks", 0),
+        ("context tower: towers", 1 / 3),
+    ]
     for one in found.values():
-        assert one["rows"] == 100
-        assert one["seconds"] > 0
-        assert 0 <= one["visit"]["after"]["share"] <= 1
+        assert one["rows"] == 75
+        assert one["seconds"] == 3
+        assert one["days"].keys() <= {"day like the past", "day unlike the past", "no past"}
 
-    def again(*_: Any) -> None:
-        raise AssertionError("trained again")
+    def measured(*_: Any) -> None:
+        raise AssertionError("measured again")
 
-    monkeypatch.setattr("recsys.tune.runs.apart", again)
-    monkeypatch.setattr("recsys.tune.towers.apart", again)
-    assert compare_towers(bench, settings) == found
+    monkeypatch.setattr(towers, "apart", measured)
+    monkeypatch.setattr(bench, "train_towers", lambda *_: {"seconds": 3.0})
+    again = towers.compare_towers(bench, SETTINGS)
+    assert str(again) == str(found)  # shares that nobody has are NaN

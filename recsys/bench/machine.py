@@ -14,6 +14,9 @@ _STEAL_FIELD: Final = 7
 _TOTAL_FIELDS: Final = 8
 """user, nice, system, idle, iowait, irq, softirq, steal; guest time is part of user (proc(5))."""
 
+_UTIME: Final = 11
+"""Place of utime among the fields of /proc/<pid>/stat after the command's name; stime follows."""
+
 
 @dataclass(frozen=True)
 class CpuTimes:
@@ -80,6 +83,22 @@ def group_members(group: int) -> list[int]:
     return sorted(found)
 
 
+def cpu_s(pids: Iterable[int]) -> float:
+    """CPU seconds of processes, all their threads together, those that have ended too.
+
+    Args:
+        pids: Processes; those that have ended count nothing.
+    """
+    ticks = 0
+    for pid in pids:
+        try:
+            fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ticks += int(fields[_UTIME]) + int(fields[_UTIME + 1])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def status_mb(name: str) -> float:
     """A size of this process, in MB (10^6 bytes).
 
@@ -88,6 +107,12 @@ def status_mb(name: str) -> float:
     """
     lines = (_PROC / "self" / "status").read_text().splitlines()
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{name}:")), 0.0)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended, in seconds."""
+    spent = os.times()
+    return round(spent.user + spent.system + spent.children_user + spent.children_system, 2)
 
 
 def describe() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from recsys.bench import machine
 from recsys.bench.growth import exponent
-from recsys.errors import RecsysError
+from recsys.errors import BadUse, RecsysError
 from recsys.kubeflow.recipe import recipe_of
 from recsys.settings import Settings
 
@@ -29,7 +29,13 @@ STEPS: Final = (
     "train_ranking",
     "build_index",
     "assemble_release",
+    "evaluate",
 )
+"""All components that work on the data, in the order of `pipelines.full_training`."""
+
+SHOP: Final = "make_shop"
+_SOURCE: Final = "source"
+_FIGURES: Final = "figures"
 _LIMIT_S: Final = 6 * 3600.0
 _ROWS_A_USER: Final = 43
 """As in the published system: 13 million rows of 300,000 users."""
@@ -44,16 +50,22 @@ class TrainOptions:
         items: Of each shop.
         folder: Where shops and artefacts are made and left; None for a temporary one.
         seed: Of the shops.
+        steps: Which of `STEPS`; what they build on lies in `folder`.
+        resume: Whether steps that ended in `folder` with the same plan are taken as they were.
     """
 
     rows: tuple[int, ...] = (1_000_000, 3_000_000)
     items: int = 2_465
     folder: Path | None = None
     seed: int = 0
+    steps: tuple[str, ...] = STEPS
+    resume: bool = False
 
 
 def measure(options: TrainOptions, settings: Settings, note: Note) -> dict[str, Any]:
     """Make each shop and run each step over it, in a process each.
+
+    In a folder that is kept, the figures of a step that has ended stay: a run that broke goes on there.
 
     Args:
         options: What.
@@ -64,6 +76,7 @@ def measure(options: TrainOptions, settings: Settings, note: Note) -> dict[str, 
         The document that `recsys bench train --json` prints.
 
     Raises:
+        BadUse: The steps cannot be run alone, or there is no such one.
         RecsysError: A step fails.
     """
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -71,23 +84,9 @@ def measure(options: TrainOptions, settings: Settings, note: Note) -> dict[str, 
     for rows in options.rows:
         with tempfile.TemporaryDirectory(prefix="recsys-bench-") as scratch:
             folder = (options.folder or Path(scratch)) / str(rows)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            users = max(100, rows // _ROWS_A_USER)
-            note(f"{rows:,} rows of {users:,} users: making the shop")
-            plan: dict[str, Any] = {
-                "users": users,
-                "items": options.items,
-                "rows": rows,
-                "seed": options.seed,
-            }
-            runs.append(
-                _shaped(rows, _run("recsys.bench.train_shop", plan | {"folder": str(folder / "source")}))
-            )
-            for step in STEPS:
-                note(f"{rows:,} rows: {step}")
-                plan = {"step": step, "folder": str(folder), "recipe": recipe_of(settings)}
-                runs.append(_shaped(rows, _run("recsys.bench.train_stage", plan)))
+            for plan in _plans(options, rows, folder, recipe_of(settings)):
+                note(f"{rows:,} rows: {plan['step']}")
+                runs.append(_shaped(rows, _once(plan, folder / _FIGURES, resume=options.resume)))
     return {
         "begun": begun,
         "machine": machine.describe(),
@@ -95,6 +94,39 @@ def measure(options: TrainOptions, settings: Settings, note: Note) -> dict[str, 
         "totals": totals(runs),
         "growth": growth(runs),
     }
+
+
+def _plans(options: TrainOptions, rows: int, folder: Path, recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each process is told: the shop, unless it is there for single steps, and then the steps.
+
+    Raises:
+        BadUse: There is no such step, or none of the artefacts that single steps build on.
+    """
+    if unknown := [step for step in options.steps if step not in STEPS]:
+        raise BadUse(f"step {unknown[0]}", "there is no such step", f"Steps are {', '.join(STEPS)}")
+    steps = [{"step": step, "folder": str(folder), "recipe": recipe} for step in options.steps]
+    if options.steps != STEPS:
+        if not (folder / _SOURCE).is_dir():
+            raise BadUse(str(folder), "holds no shop of that size", "Run all steps with this --folder first")
+        return steps
+    if not options.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    shop = {"users": max(100, rows // _ROWS_A_USER), "items": options.items, "rows": rows}
+    return [{"step": SHOP, "folder": str(folder / _SOURCE), "seed": options.seed, **shop}, *steps]
+
+
+def _once(plan: dict[str, Any], figures: Path, *, resume: bool) -> dict[str, Any]:
+    """Runs a step, or reads what it came to when it ended."""
+    path = figures / f"{plan['step']}.json"
+    if resume and path.is_file():
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if kept["plan"] == plan:
+            found: dict[str, Any] = kept["figures"]
+            return found
+    found = _run(plan)
+    figures.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"plan": plan, "figures": found}), encoding="utf-8")
+    return found
 
 
 def totals(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -106,12 +138,14 @@ def totals(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for rows in dict.fromkeys(run["rows"] for run in runs):
         steps = [run for run in runs if run["rows"] == rows and run["step"] in STEPS]
-        seconds = sum(run["seconds"] for run in steps)
+        seconds, cpu_s = (sum(run[name] for run in steps) for name in ("seconds", "cpu_s"))
         found.append(
             {
                 "rows": rows,
                 "seconds": round(seconds, 1),
+                "cpu_s": round(cpu_s, 1),
                 "microseconds_a_row": round(1e6 * seconds / rows, 1),
+                "cpu_microseconds_a_row": round(1e6 * cpu_s / rows, 1),
                 "peak_mb": max(run["peak_mb"] for run in steps),
             }
         )
@@ -131,7 +165,7 @@ def growth(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             sizes = [run["rows"] for run in own]
             found.append(
                 {"step": step}
-                | {key: exponent(sizes, [run[key] for run in own]) for key in ("seconds", "peak_mb")}
+                | {key: exponent(sizes, [run[key] for run in own]) for key in ("seconds", "cpu_s", "peak_mb")}
             )
     return found
 
@@ -149,9 +183,10 @@ def _shaped(rows: int, figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _run(program: str, plan: dict[str, Any]) -> dict[str, Any]:
+def _run(plan: dict[str, Any]) -> dict[str, Any]:
     cpu = machine.CpuTimes.read()
-    name = plan.get("step", program)
+    name = plan["step"]
+    program = "recsys.bench.train_shop" if name == SHOP else "recsys.bench.train_stage"
     try:
         done = subprocess.run(
             [sys.executable, "-m", program],

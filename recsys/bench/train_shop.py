@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recsys.bench.machine import status_mb
+from recsys.bench.machine import cpu_seconds, status_mb
 from recsys.data.synthetic.generate import generate
 
 
@@ -19,14 +19,15 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
         plan: `folder`, `users`, `items`, `rows` and `seed`; see `generate`.
 
     Returns:
-        Seconds, and the process's greatest memory in MB.
+        Seconds, the process's CPU time, and its greatest memory in MB.
     """
     begun = time.perf_counter()
     sizes = {name: plan[name] for name in ("users", "items", "rows", "seed")}
     generate(Path(plan["folder"]), **sizes, images=False)
     return {
-        "step": "make the shop",
+        "step": plan["step"],
         "seconds": round(time.perf_counter() - begun, 2),
+        "cpu_s": cpu_seconds(),
         "arithmetic_s": None,
         "peak_mb": round(status_mb("VmHWM"), 1),
         "notes": {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from recsys.bench.machine import status_mb
+from recsys.bench.machine import cpu_seconds, status_mb
 
 _TRAINERS: Final = {"train_retrieval": "recsys.models.retrieval", "train_ranking": "recsys.models.ranking"}
 """The steps that train, and the modules whose loop is timed."""
@@ -40,15 +41,20 @@ def run(step: str, folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
         recipe: Of `recsys.kubeflow.recipe`.
 
     Returns:
-        Seconds, the process's greatest memory in MB, and of a step that trains the seconds spent in training
-        steps, that is, in the model's arithmetic.
+        Seconds, the process's CPU time, its greatest memory in MB, and of a step that trains the seconds in
+        training steps, that is, in the model's arithmetic.
     """
     component = getattr(import_module(f"components.{step}"), step)
     arithmetic = _timed(_TRAINERS[step]) if step in _TRAINERS else None
+    for name in component.component_spec.outputs or {}:  # what a run that broke may have left
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(component.python_func).parameters.items():
         if name == "recipe":
             given[name] = recipe
+        elif parameter.annotation is dict:
+            given[name] = {}  # the rest is as it is by default
         elif parameter.default is inspect.Parameter.empty:
             given[name] = _Artefact(str(folder / name))
     begun = time.perf_counter()
@@ -63,6 +69,7 @@ def run(step: str, folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
     return {
         "step": step,
         "seconds": round(seconds, 2),
+        "cpu_s": cpu_seconds(),
         "arithmetic_s": None if arithmetic is None else round(arithmetic(), 2),
         "peak_mb": round(status_mb("VmHWM"), 1),
         "notes": notes,

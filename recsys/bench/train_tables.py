@@ -9,14 +9,21 @@ from recsys.bench.tables import Rows, figure
 
 _STEP: Final = {
     "seconds": "s",
+    "cpu_s": "CPU s",
     "rows_per_s": "rows/s",
     "peak_mb": "peak MB",
     "beside_arithmetic_percent": "not arithmetic %",
     "steal_percent": "steal %",
     "load_average": "load",
 }
-_TOTAL: Final = {"seconds": "s", "microseconds_a_row": "µs a row", "peak_mb": "peak MB"}
-_GROWTH: Final = {"seconds": "s", "peak_mb": "peak MB"}
+_TOTAL: Final = {
+    "seconds": "s",
+    "cpu_s": "CPU s",
+    "microseconds_a_row": "µs a row",
+    "cpu_microseconds_a_row": "CPU µs a row",
+    "peak_mb": "peak MB",
+}
+_GROWTH: Final = {"seconds": "s", "cpu_s": "CPU s", "peak_mb": "peak MB"}
 
 
 def step_rows(runs: Sequence[dict[str, Any]]) -> Rows:

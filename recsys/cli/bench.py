@@ -150,14 +150,23 @@ def train(
     folder: Annotated[
         Path | None, typer.Option(help="Where shops and artefacts are left.", show_default=False)
     ] = None,
+    steps: Annotated[
+        str, typer.Option(help="Only these, over what lies in --folder; all when empty.", show_default=False)
+    ] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in --folder where a run stopped.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure the training pipeline's steps: rows a second, memory, and growth with the rows."""
-    from recsys.bench.train import TrainOptions, measure
+    from recsys.bench.train import STEPS, TrainOptions, measure
     from recsys.bench.train_tables import growth_rows, step_rows, total_rows
 
     sizes = _numbers("--rows", rows, _whole, most=1_000_000_000)
-    options = TrainOptions(rows=sizes, items=items, folder=folder)
+    if folder is None and (steps or resume):
+        raise BadUse("--folder", "not given: there is nothing to build on", "Give the one of the earlier run")
+    chosen = tuple(name.strip() for name in steps.split(",") if name.strip()) or STEPS
+    options = TrainOptions(rows=sizes, items=items, folder=folder, steps=chosen, resume=resume)
     with Steps().step("Measure") as note:
         document = measure(options, get_settings(), note)
     document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import merlin.models.tf as mm
+import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema
 
@@ -52,10 +53,12 @@ def embedding_tables(block: tf.Module) -> dict[str, tf.Variable]:
 
 
 def scale_logit(model: tf.Module, share: float) -> None:
-    """Multiplies a ranker's output, by scaling its last layer in place."""
+    """Multiplies a ranker's first output, the click's, by scaling its last layer in place."""
     (last,) = (layer for layer in model.submodules if layer.name == LOGIT)
     for variable in last.trainable_variables:
-        variable.assign(variable * share)
+        by = np.ones(variable.shape[-1], np.float32)
+        by[0] = share
+        variable.assign(variable * by)
 
 
 def network(hidden: tuple[int, ...], width: int) -> tf.keras.layers.Layer:

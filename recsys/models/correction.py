@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -9,10 +10,13 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from recsys.models import heads
 from recsys.models.examples import Catalogue, Examples
+from recsys.models.heads import Heads
 from recsys.models.intent import RECENT, Intent
 from recsys.models.intent_fit import Lists, fit_intent
 from recsys.models.ranking import ChainLists, Tensors, chain_lists, tensors, tile
+from recsys.settings import RankingSettings
 
 if TYPE_CHECKING:  # which imports this module
     from recsys.models.dlrm import Ranker
@@ -21,7 +25,9 @@ _ROWS: Final = 64
 _DRAWS: Final = 4
 
 
-def finished(ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, hidden: int) -> Ranker:
+def finished(
+    ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, settings: RankingSettings
+) -> Ranker:
     """Adds what the newest clicks say, where that helps, and calibrates the score.
 
     Args:
@@ -29,7 +35,7 @@ def finished(ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, hi
         catalogue: All items.
         held: Clicks that neither it nor retrieval was trained on.
         seed: Of all draws.
-        hidden: Width of the network over the newest clicks; 0: none.
+        settings: Width of the network over the newest clicks, and what carts and purchases are worth.
 
     Returns:
         The ranker; the last entry of its history says what was found.
@@ -39,8 +45,8 @@ def finished(ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, hi
         return ranker
     held = held.looking_back()
     items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
-    if hidden:
-        intent = Intent(catalogue, towers.items, hidden, seed)
+    if settings.intent:
+        intent = Intent(catalogue, towers.items, settings.intent, seed)
         shown = chain_lists(ranker.model, towers, items, held)
         found = fit_intent(intent, _lists(intent, shown, held, items, towers.items), seed)
         ranker.history[-1] |= found
@@ -48,7 +54,21 @@ def finished(ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, hi
             ranker = replace(ranker, intent=intent)
     slope, offset = _calibration(ranker, items, held, seed)
     ranker.history[-1] |= {"slope": slope, "offset": offset}
-    return replace(ranker, slope=slope, offset=offset)
+    return replace(ranker, slope=slope, offset=offset, heads=_heads(ranker, items, held, settings))
+
+
+def _heads(ranker: Ranker, items: Tensors, held: Examples, settings: RankingSettings) -> Heads | None:
+    """The heads, calibrated; None where the model has none or nothing is known of the rows held out."""
+    made, features = [], []
+    for inputs in _own(ranker, items, held):
+        logits, found = ranker.head_logits(inputs)
+        made.append(logits.numpy())
+        features += [] if found is None else [found.numpy()]
+    logits = np.concatenate(made)
+    if held.event is None or not logits.shape[1]:
+        return None
+    told = np.concatenate(features) if features else None
+    return heads.fit(logits, told, held.event, (settings.cart_value, settings.purchase_value))
 
 
 def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, vectors: np.ndarray) -> Lists:
@@ -107,7 +127,18 @@ def logits_of(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndar
         rows: With `Examples.looking_back` where the ranker or the query tower looks back.
         items: Item indexes [rows, K].
     """
-    found = []
+    found = [ranker.logit(inputs).numpy() for inputs in _tiled(ranker, catalogue, rows, items)]
+    joined: np.ndarray = np.concatenate(found).reshape(items.shape)
+    return joined
+
+
+def _own(ranker: Ranker, catalogue: Tensors, rows: Examples) -> Iterator[Tensors]:
+    """A ranker's inputs for the rows' own items, some rows at a time."""
+    return _tiled(ranker, catalogue, rows, rows.item[:, None])
+
+
+def _tiled(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndarray) -> Iterator[Tensors]:
+    """A ranker's inputs for items [rows, K], some rows at a time."""
     for at in range(0, len(rows), _ROWS):
         part = rows.take(np.arange(at, min(at + _ROWS, len(rows))))
         given = tensors(part)
@@ -116,6 +147,4 @@ def logits_of(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndar
         own = {name: given[name] for name in RECENT if name in given}
         if ranker.towers is not None:
             own["user_embedding"] = ranker.towers.users(given)
-        inputs |= {name: tf.repeat(each, chosen.shape[1], axis=0) for name, each in own.items()}
-        found.append(ranker.logit(inputs).numpy().reshape(chosen.shape))
-    return np.concatenate(found)
+        yield inputs | {name: tf.repeat(each, chosen.shape[1], axis=0) for name, each in own.items()}

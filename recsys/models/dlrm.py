@@ -29,12 +29,13 @@ from merlin.schema import Tags
 from recsys import schema
 from recsys.features.row_file import RowFile
 from recsys.features.workflows import Workflows
-from recsys.models import blocks
+from recsys.models import blocks, heads
 from recsys.models.columns import columns
 from recsys.models.correction import finished
 from recsys.models.example_store import newest_examples
 from recsys.models.examples import Catalogue, hold_out
 from recsys.models.fit import History, Progress
+from recsys.models.heads import Heads
 from recsys.models.intent import RECENT, Intent
 from recsys.models.ranking import RankingTrainer
 from recsys.models.towers import Towers
@@ -53,12 +54,13 @@ class Ranker:
     """A trained ranker.
 
     Attributes:
-        model: Merlin's DLRM; puts out a logit, float32 [rows, 1].
+        model: Merlin's DLRM; puts out a logit, float32 [rows, 1], and beside it those of the heads.
         towers: Retrieval, whose score the logit is added to; None: the logit stands alone.
         level: What is taken from retrieval's score, so that a random item has about 0.
         intent: What the newest clicks add; None: nothing.
         slope: Of the calibrated logit; see `recsys.models.correction`.
         offset: Of it.
+        heads: What becomes of a click; None: the data does not tell.
         history: How each epoch went; see `recsys.models.fit.History`.
     """
 
@@ -68,6 +70,7 @@ class Ranker:
     intent: Intent | None = None
     slope: float = 1.0
     offset: float = 0.0
+    heads: Heads | None = None
     history: History = field(default_factory=list)
 
     @property
@@ -83,22 +86,53 @@ class Ranker:
         clicked, when the other choice is an item taken at random. It is not that sigmoid itself, which in
         float32 is 1 from a logit of 17 on, so that the best items would tie.
         """
-        return 0.5 + 0.5 * tf.nn.softsign(self.slope * self.logit(inputs) + self.offset)
+        return self.outputs(inputs)["score"]
+
+    def outputs(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """All that it says, float32 [rows, 1] each.
+
+        Returns:
+            `score`, in 0..1. With heads also `click`, the same of the click alone, and `cart` and `purchase`:
+            the chance that a click goes so far.
+        """
+        logits, features, click = self._parts(inputs)
+        line = self.slope * click + self.offset
+        if self.heads is None:
+            return {"score": _share(line)}
+        chances = self.heads.chances(logits, features)
+        worth = line + self.heads.log_worth(chances) if self.heads.are_worth else line
+        return {"score": _share(worth), "click": _share(line), **chances}
 
     def logit(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """What the score is made of before it is calibrated, float32 [rows, 1]."""
-        logit = self.model({name: inputs[name] for name in FEATURES})
+        """What the click's score is made of before it is calibrated, float32 [rows, 1]."""
+        return self._parts(inputs)[2]
+
+    def head_logits(self, inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """What heads are made of: their own logits [rows, heads], and the newest clicks' features."""
+        logits, features, _ = self._parts(inputs)
+        return logits[:, 1:], features
+
+    def _parts(self, inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
+        """The last layer's logits, the newest clicks' features (None without), and the click's logit."""
+        logits = self.model({name: inputs[name] for name in FEATURES})
+        click = logits if logits.shape[-1] == 1 else heads.column(logits, 0)
         if self.towers is None:
-            return logit
+            return logits, None, click
         vector = self.towers.vector(inputs)
         retrieved = tf.reduce_sum(inputs["user_embedding"] * vector, axis=1, keepdims=True)
-        logit += retrieved - self.level
-        if self.intent is not None:
-            logit += self.intent({**inputs, "item_vector": vector}, retrieved)
-        return logit
+        click += retrieved - self.level
+        if self.intent is None:
+            return logits, None, click
+        item = {**inputs, "item_vector": vector}
+        features = self.intent.features(self.intent.user(item), item)
+        return logits, features, click + self.intent.added(features, retrieved)
 
 
-def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Model:
+def _share(logit: tf.Tensor) -> tf.Tensor:
+    return 0.5 + 0.5 * tf.nn.softsign(logit)
+
+
+def build(workflows: Workflows, settings: RankingSettings, seed: int, others: int = 0) -> mm.Model:
     """Builds the untrained model: Merlin's `DLRMModel`, or its `DCNModel`, with a logit as output.
 
     DCN-v2 (Wang et al., 2021) crosses all columns with each other instead of multiplying category vectors
@@ -109,13 +143,14 @@ def build(workflows: Workflows, settings: RankingSettings, seed: int) -> mm.Mode
         workflows: Fitted; they say how many codes each category has.
         settings: Which of the two, and its widths.
         seed: Of the initial weights.
+        others: Heads beside the click's: further columns of the last layer.
     """
     tf.keras.utils.set_random_seed(seed)
     inputs = columns(workflows, FEATURES, embeddings_as=Tags.CONTINUOUS)
     categories = blocks.embeddings(inputs.select_by_tag(Tags.CATEGORICAL), seed, settings.embedding_dim)
     output = mm.BinaryOutput(
         "click",
-        to_call=tf.keras.layers.Dense(1, name=blocks.LOGIT),  # `Ranker.score` brings it into 0..1
+        to_call=tf.keras.layers.Dense(1 + others, name=blocks.LOGIT),  # `Ranker.score` brings it into 0..1
         default_loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
     )
     top = mm.MLPBlock(list(settings.top))
@@ -161,8 +196,9 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
         examples, settings.validation_share, settings.ranking.validation_rows, settings.seed
     )
     retrieval = Towers.load(towers, catalogue) if towers is not None else None
-    model = build(workflows, settings.ranking, settings.seed)
+    there = settings.ranking.head_loss > 0 and heads.are_there(kept.event)
+    model = build(workflows, settings.ranking, settings.seed, len(heads.HEADS) if there else 0)
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
-    return finished(ranker, catalogue, held, settings.seed, settings.ranking.intent)
+    return finished(ranker, catalogue, held, settings.seed, settings.ranking)

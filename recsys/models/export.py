@@ -64,7 +64,7 @@ def export_query(tower: mm.Encoder, out_dir: Path) -> None:
 
 
 def _export_tower(tower: mm.Encoder, output: str, path: Path) -> None:
-    _export(tower, tower.schema.column_names, output, path, tower.variables)
+    _export(lambda inputs: {output: tower(inputs)}, tower.schema.column_names, path, tower.variables)
 
 
 def export_ranker(trained: Ranker, out_dir: Path) -> None:
@@ -72,7 +72,8 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
 
     Args:
         trained: Of `recsys.models.dlrm.train`.
-        out_dir: Will hold `dlrm.onnx` (output `score`, float32 [rows, 1]) and `savedmodels/dlrm`.
+        out_dir: Will hold `dlrm.onnx` (outputs of `Ranker.outputs`, float32 [rows, 1]) and
+            `savedmodels/dlrm`.
 
     Raises:
         RecsysError: The ONNX file does not compute what the model does.
@@ -82,13 +83,12 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
         kept += [trained.towers.candidate]
     if trained.intent is not None:
         kept += [trained.intent]
-    _export(trained.score, trained.inputs, "score", Path(out_dir) / schema.DLRM_ONNX, kept)
+    _export(trained.outputs, trained.inputs, Path(out_dir) / schema.DLRM_ONNX, kept)
 
 
 def _export(
-    compute: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+    compute: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     names: Iterable[str],
-    output: str,
     path: Path,
     kept: object,
 ) -> None:
@@ -96,7 +96,7 @@ def _export(
 
     @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]  # TF is untyped
     def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {output: tf.identity(compute(inputs))}
+        return {name: tf.identity(output) for name, output in compute(inputs).items()}
 
     path.parent.mkdir(parents=True, exist_ok=True)
     module = tf.Module()
@@ -108,7 +108,7 @@ def _export(
     tf2onnx.convert.from_function(
         serve, input_signature=[signature], opset=_OPSET, output_path=str(path), large_model=False
     )
-    _check_equal(serve, list(signature), output, path)
+    _check_equal(serve, list(signature), path)
 
 
 def _spec(name: str) -> tf.TensorSpec:
@@ -117,19 +117,20 @@ def _spec(name: str) -> tf.TensorSpec:
 
 
 def _check_equal(
-    serve: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], names: list[str], output: str, path: Path
+    serve: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], names: list[str], path: Path
 ) -> None:
     """Compares the file with the model on rows whose codes are small enough for any table."""
     rng = np.random.default_rng(0)
     inputs = {name: _draw(name, rng) for name in names}
-    expected = serve({name: tf.constant(column) for name, column in inputs.items()})[output].numpy()
+    expected = serve({name: tf.constant(column) for name, column in inputs.items()})
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = session.run([output], inputs)[0]
-    worst = float(np.abs(expected - found).max())
-    if not worst <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        raise RecsysError(
-            str(path), f"differs from the model by {worst:.2g}", "Use the locked versions of tf2onnx"
-        )
+    for output, values in expected.items():
+        found = session.run([output], inputs)[0]
+        worst = float(np.abs(values.numpy() - found).max())
+        if not worst <= _TOLERANCE * max(1.0, float(np.abs(values.numpy()).max())):
+            raise RecsysError(
+                str(path), f"differs from the model by {worst:.2g}", "Use the locked versions of tf2onnx"
+            )
 
 
 def _draw(name: str, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from recsys.models import dlrm
+from recsys.models import blocks, dlrm
 from recsys.models.correction import finished
 from recsys.models.dlrm import Ranker
 from recsys.models.examples import Examples, hold_out, newest
@@ -48,12 +48,17 @@ def tune(
     examples = with_known_clicks(parent, examples)
     kept, held = hold_out(examples, recipe.validation_share, ranking.validation_rows, recipe.seed)
     retrieval = Towers.load(towers, parent.catalogue)
-    model = dlrm.build(parent.workflows, ranking, recipe.seed)
+    saved = parent.weights("dlrm")
+    others = next(each.value.shape[1] - 1 for each in saved if f"{blocks.LOGIT}/kernel" in each.name)
+    if not others:  # it was trained without heads
+        ranking = ranking.model_copy(update={"head_loss": 0.0})
+        recipe = recipe.model_copy(update={"ranking": ranking})
+    model = dlrm.build(parent.workflows, ranking, recipe.seed, others)
     trainer = RankingTrainer(model, parent.catalogue, kept, retrieval, recipe)
     items = {name: tf.constant(column) for name, column in parent.catalogue.inputs.items()}
     one = tile(tensors(kept.take(np.arange(1))), items, tf.zeros((1, 1), tf.int64))
     model(one)  # builds its variables
-    restore(model.variables, parent.weights("dlrm"), "ranker")
+    restore(model.variables, saved, "ranker")
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
-    return finished(ranker, parent.catalogue, held, recipe.seed, ranking.intent)
+    return finished(ranker, parent.catalogue, held, recipe.seed, ranking)

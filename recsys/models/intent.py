@@ -69,7 +69,11 @@ class Intent(tf.Module):
                 [rows, 64].
             retrieved: Retrieval's score of the item, [rows, 1].
         """
-        return self.more * retrieved + self.network(self.features(self.user(inputs), inputs))
+        return self.added(self.features(self.user(inputs), inputs), retrieved)
+
+    def added(self, features: tf.Tensor, retrieved: tf.Tensor) -> tf.Tensor:
+        """As calling it, of `features` that are there already."""
+        return self.more * retrieved + self.network(features)
 
     def network(self, features: tf.Tensor) -> tf.Tensor:
         """The network, [rows, 1], over features [rows, `FEATURES`]."""

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys import schema
-from recsys.models import blocks, metrics, negatives
+from recsys.models import blocks, heads, metrics, negatives
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.towers import Towers
@@ -48,6 +48,7 @@ class RankingTrainer:
         self._settings = settings.ranking
         self._rng = np.random.default_rng(settings.seed)
         self._model, self._retrieval = model, retrieval
+        self._heads = settings.ranking.head_loss > 0 and heads.are_there(examples.event)
         self._items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
         if retrieval is not None:
             examples = retrieval.readable(examples)
@@ -93,21 +94,24 @@ class RankingTrainer:
             return {}
         return chain_lists(self._model, self._retrieval, self._items, held).metrics()
 
-    def _gather(self, batch: np.ndarray) -> tuple[Examples, np.ndarray, Examples]:
-        """A batch's clicks, the seed of its negatives, and what was passed over."""
+    def _gather(self, batch: np.ndarray) -> tuple[Examples, np.ndarray, Examples, np.ndarray]:
+        """A batch's clicks, the seed of its negatives, what was passed over, and what the heads learn."""
         clicks = self._clicks.take(batch)
         seed = self._rng.integers(2**31, size=2)
-        return clicks, seed, self._draw_exposures(len(batch))
+        shown = self._draw_exposures(len(batch))
+        target = heads.labels(clicks.event, len(batch)) if self._heads else np.zeros((0, 0), np.float32)
+        return clicks, seed, shown, target
 
-    def _one(self, batch: tuple[Examples, np.ndarray, Examples], rate: float) -> tf.Tensor:
+    def _one(self, batch: tuple[Examples, np.ndarray, Examples, np.ndarray], rate: float) -> tf.Tensor:
         self._optimizer.learning_rate = rate
-        clicks, seed, shown = batch
+        clicks, seed, shown, target = batch
         return self._step(
             tensors(clicks),
             tf.constant(clicks.item),
             tf.constant(seed, tf.int32),
             tensors(shown),
             tf.constant(shown.item),
+            target,
         )
 
     def _draw_exposures(self, most: int) -> Examples:
@@ -117,29 +121,45 @@ class RankingTrainer:
         drawn = self._rng.choice(there, size=count, replace=False, shuffle=False) if count else np.arange(0)
         return self._exposures.take(drawn)
 
-    def _train_step(
-        self, inputs: Tensors, positive: tf.Tensor, seed: tf.Tensor, shown: Tensors, shown_item: tf.Tensor
+    def _train_step(  # noqa: PLR0917 - a row's parts, what it is ranked against, and what was passed over
+        self,
+        inputs: Tensors,
+        positive: tf.Tensor,
+        seed: tf.Tensor,
+        shown: Tensors,
+        shown_item: tf.Tensor,
+        target: tf.Tensor,
     ) -> tf.Tensor:
         scores = None if self._retrieval is None else self._retrieval.scores(inputs)
         items, correction = self.negatives(scores, positive, seed)
         with tf.GradientTape() as tape:
-            lists = self._logit(inputs, items, scores)
+            lists, others = self._logit(inputs, items, scores)
             loss = listwise_loss(lists, correction)
             if len(self._exposures):
-                passed_over = self._logit(shown, shown_item[:, None])[:, 0]
+                passed_over = self._logit(shown, shown_item[:, None])[0][:, 0]
                 loss += exposure_loss(lists[:, 0], passed_over, self._calibration)
+            if self._heads:
+                loss += self._settings.head_loss * heads.loss(others[:, 0], target)
         variables = [*self._model.trainable_variables, self._calibration]
         pairs = zip(tape.gradient(loss, variables), variables, strict=True)
         self._optimizer.apply_gradients([(gradient, v) for gradient, v in pairs if gradient is not None])
         return loss
 
-    def _logit(self, inputs: Tensors, items: tf.Tensor, scores: tf.Tensor | None = None) -> tf.Tensor:
-        """Of items [B, K] of each row; `scores`, retrieval's of all items, if they are there already."""
-        logit = tf.reshape(self._model(tile(inputs, self._items, items), training=True), tf.shape(items))
+    def _logit(
+        self, inputs: Tensors, items: tf.Tensor, scores: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of items [B, K] of each row; `scores`, retrieval's of all items, if they are there already.
+
+        Returns:
+            The click's logits [B, K] and those of the heads [B, K, heads].
+        """
+        made = self._model(tile(inputs, self._items, items), training=True)
+        logit, others = tf.reshape(made[:, 0], tf.shape(items)), made[:, 1:]
+        others = tf.reshape(others, tf.concat([tf.shape(items), [others.shape[1]]], axis=0))
         if self._retrieval is None:
-            return logit
+            return logit, others
         scores = self._retrieval.scores(inputs) if scores is None else scores
-        return logit + tf.gather(scores, items, batch_dims=1) - self.level
+        return logit + tf.gather(scores, items, batch_dims=1) - self.level, others
 
     def negatives(
         self, scores: tf.Tensor | None, positive: tf.Tensor, seed: tf.Tensor
@@ -200,7 +220,7 @@ def chain_lists(model: mm.Model, retrieval: Towers, items: Tensors, rows: Exampl
         found = tf.math.top_k(retrieval.scores(tensors(part)), width)
         retrieved.append(found.values.numpy())
         shown.append(found.indices.numpy())
-        logits = score(tile(tensors(part), items, found.indices))
+        logits = score(tile(tensors(part), items, found.indices))[:, 0]
         correction.append(tf.reshape(logits, tf.shape(found.indices)).numpy())
         is_click = shown[-1] == part.item[:, None]
         column.append(np.where(is_click.any(axis=1), is_click.argmax(axis=1), -1))

@@ -41,6 +41,8 @@ _REST_S: Final = 2.0
 _TOP_K: Final = 10
 _DEADLINE_S: Final = 10.0
 """The gateway's, so that what is slow shows as slow and not as an answer from a fallback."""
+_VALKEY_S: Final = 2.0
+"""Time limits of the stages' questions to Valkey, for the same reason."""
 
 Note = Callable[[str], object]
 
@@ -169,7 +171,7 @@ def _tell(note: Note, text: str) -> None:
 
 
 def on_own_ports(settings: Settings, home: Path) -> Settings:
-    """The settings for a system beside others: another home, any ports, two Tritons, a patient gateway.
+    """The settings for a system beside others: another home, any ports, two Tritons, all of them patient.
 
     Args:
         settings: Everything else.
@@ -177,13 +179,14 @@ def on_own_ports(settings: Settings, home: Path) -> Settings:
     """
     serving = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
     serving["replicas"] = max(2, settings.serving.replicas)
+    own_valkey = {"url": "redis://127.0.0.1:0/0", "timeout_s": _VALKEY_S, "connect_timeout_s": _VALKEY_S}
     return settings.model_copy(
         update={
             "home": home,
             "serving": settings.serving.model_copy(update=serving),
             "gateway": settings.gateway.model_copy(update={"port": 0, "deadline_s": _DEADLINE_S}),
             "worker": settings.worker.model_copy(update={"metrics_port": 0}),
-            "valkey": settings.valkey.model_copy(update={"url": "redis://127.0.0.1:0/0"}),
+            "valkey": settings.valkey.model_copy(update=own_valkey),
         }
     )
 

@@ -1,4 +1,4 @@
-"""A promotion that asks the API server: installed by Helm, looked up with the Role of the chart, nothing else."""
+"""A promotion that asks the API server: installed by Helm, looked up with its own Role and nothing else."""
 
 from __future__ import annotations
 

@@ -43,6 +43,15 @@ class ServingSettings(BaseModel):
     category_places: int = Field(4, ge=0, description="candidates popular in the user's top category")
     trending_places: int = Field(4, ge=0, description="candidates popular within the last hour or so")
     sources_refresh_s: float = Field(10.0, gt=0, description="how often these lists are read")
+    index_shards: str = Field(
+        "",
+        pattern=r"^([\w.-]+:\d+(,[\w.-]+:\d+)*)?$",
+        description="host:port,… of the servers that hold the index in parts; empty: it is in this process",
+    )
+    index_timeout_s: float = Field(0.15, gt=0, description="time limit of a call to each of them")
+    index_silence: Literal["others", "error"] = Field(
+        "others", description="one does not answer: the others' candidates, flagged, or an error"
+    )
 
     @model_validator(mode="after")
     def _widths_narrow(self) -> ServingSettings:
@@ -117,6 +126,7 @@ class RetrievalSettings(FitSettings):
     dropout: float = Field(0.1, ge=0, lt=1, description="of the query embedding, in training")
     whole_catalogue: int = Field(8_192, ge=1, description="up to so many items the softmax is over all")
     uniform_negatives: int = Field(4_096, ge=1, description="beyond: as many besides the batch's own items")
+    log_q: bool = Field(True, description="beyond: scores are corrected by how often an item is drawn")
 
 
 class EventSettings(BaseModel):
@@ -174,8 +184,12 @@ class RankingSettings(FitSettings):
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
     validation_rows: int = Field(4_000, ge=0, description="clicks of the last day held out, at most")
     intent: int = Field(16, ge=0, description="width of the network over the newest clicks; 0: none")
-    head_loss: float = Field(0.1, ge=0, description="weight of carts' and purchases' losses; 0: no such heads")
-    cart_value: float = Field(0.0, ge=0, description="clicks that putting into the cart is worth in the score")
+    head_loss: float = Field(
+        0.1, ge=0, description="weight of carts' and purchases' losses; 0: no such heads"
+    )
+    cart_value: float = Field(
+        0.0, ge=0, description="clicks that putting into the cart is worth in the score"
+    )
     purchase_value: float = Field(0.0, ge=0, description="clicks that a purchase is worth, beside the cart's")
 
     @property

@@ -37,11 +37,13 @@ class CandidatePools:
         popularity: Clicks of each item in the training rows, [n].
         whole: Greatest catalogue that is compared whole.
         uniform: Size of the uniform part beyond that.
+        corrected: Whether the chances are told; if not, `Pool.log_inclusion` is 0 as if all were certain.
     """
 
-    def __init__(self, popularity: np.ndarray, whole: int, uniform: int) -> None:
+    def __init__(self, popularity: np.ndarray, whole: int, uniform: int, *, corrected: bool = True) -> None:
         self._share = popularity / max(popularity.sum(), 1)
         self._uniform = min(uniform, len(popularity))
+        self._corrected = corrected
         self.is_whole = len(popularity) <= whole
         self._all = np.arange(len(popularity), dtype=np.int64)
         self._certain = np.zeros(len(popularity), dtype=np.float32)
@@ -57,7 +59,7 @@ class CandidatePools:
             return Pool(self._all, self._certain, positives)
         extra = rng.choice(len(self._share), size=self._uniform, replace=False, shuffle=False)
         items = np.union1d(positives, extra).astype(np.int64)
-        inclusion = self.inclusion(len(positives))[items]
+        inclusion = self.inclusion(len(positives))[items] if self._corrected else np.ones(len(items))
         return Pool(items, np.log(inclusion).astype(np.float32), np.searchsorted(items, positives))
 
     def inclusion(self, batch: int) -> np.ndarray:

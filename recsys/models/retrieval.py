@@ -53,6 +53,7 @@ class RetrievalTrainer:
             np.bincount(examples.item, minlength=len(catalogue)),
             self._settings.whole_catalogue,
             self._settings.uniform_negatives,
+            corrected=self._settings.log_q,
         )
         embed(
             self._query, examples.take(np.arange(1)).inputs

@@ -47,3 +47,12 @@ def test_the_corrected_sum_estimates_that_of_the_whole_catalogue():
     whole = np.exp(scores).sum()
     assert np.mean(corrected) == pytest.approx(whole, rel=0.02)
     assert np.mean(plain) < 0.6 * whole
+
+
+def test_without_the_correction_every_item_is_as_if_certain():
+    popularity = np.array([60, 20, 10, 5, 5, 0])
+    plain, told = (CandidatePools(popularity, whole=1, uniform=2, corrected=on) for on in (False, True))
+    drawn = [pools.draw(np.array([0, 0, 3]), np.random.default_rng(0)) for pools in (plain, told)]
+    assert drawn[0].items.tolist() == drawn[1].items.tolist()
+    assert not drawn[0].log_inclusion.any()
+    assert drawn[1].log_inclusion.all()

@@ -16,12 +16,14 @@ class Cell:
         concurrency: Callers of a closed loop; 0 in an open one.
         rows: Users in a request.
         rate: Requests a second of an open loop; 0 in a closed one.
+        share: In place of a rate: the share of the best that closed loops of the same round reached.
     """
 
     mode: Literal["closed", "open"] = "closed"
     concurrency: int = 1
     rows: int = 1
     rate: float = 0.0
+    share: float = 0.0
 
     @property
     def is_one_caller(self) -> bool:
@@ -32,6 +34,8 @@ class Cell:
     def label(self) -> str:
         """In words, for tables."""
         users = "" if self.rows == 1 else f", {self.rows} users each"
+        if self.share:
+            return f"{self.share:.0%} of its best"
         if self.mode == "open":
             return f"{self.rate:g} requests/s{users}"
         return f"{self.concurrency} at a time{users}"
@@ -91,6 +95,8 @@ class Outcome:
         load_average: Over the minute before the end.
         sender_cpu_percent: CPU time of the sending process, of one core.
         pss_mb: Memory of the process, where the stages run in it.
+        rate: Requests a second that an open loop was to send.
+        cpu_ms: CPU milliseconds that a user's answer cost, by who worked for it.
     """
 
     latencies_ms: list[float]
@@ -102,6 +108,8 @@ class Outcome:
     load_average: float = 0.0
     sender_cpu_percent: float = 0.0
     pss_mb: float | None = None
+    rate: float = 0.0
+    cpu_ms: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""

@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 from recsys.bench.servers import Shop, Variant
+from recsys.bench.target import Target
 from recsys.errors import RecsysError
 from recsys.local import process
 from recsys.local.ports import free_port
@@ -25,17 +26,21 @@ class Gateway:
     Args:
         variant: What it asks; must be running when this starts.
         shop: The benchmark's.
-
-    Attributes:
-        target: `host:port`.
-        token: An API key.
     """
 
     def __init__(self, variant: Variant, shop: Shop) -> None:
         self._variant, self._shop = variant, shop
         self._process: process.Process | None = None
-        self.target = f"127.0.0.1:{free_port()}"
-        self.token = ""
+        self._address = f"127.0.0.1:{free_port()}"
+        self._token = ""
+
+    @property
+    def target(self) -> Target:
+        """Where it answers, while it runs."""
+        behind = self._variant.target
+        group = self._process.pid if self._process else 0
+        groups = {"gateway": group, **behind.groups}
+        return Target(self._address, "http", behind.triton, groups, self._token)
 
     def start(self) -> None:
         """Start it.
@@ -47,12 +52,12 @@ class Gateway:
         home.mkdir(parents=True, exist_ok=True)
         (home / "releases").unlink(missing_ok=True)
         (home / "releases").symlink_to(self._shop.releases, target_is_directory=True)
-        self.token = create_key(home / "gateway" / "keys.json")
+        self._token = create_key(home / "gateway" / "keys.json")
         settings = self._shop.settings
         # One key sends all of the load here; a shop's limit would be what is measured.
         chosen = {
-            "triton": self._variant.target,
-            "port": int(self.target.rpartition(":")[2]),
+            "triton": self._variant.target.address,
+            "port": int(self._address.rpartition(":")[2]),
             "rate_per_s": 1e6,
             "burst": 1_000_000,
         }
@@ -73,7 +78,7 @@ class Gateway:
             self._process.stop()
 
     def _answers(self) -> bool:
-        host, _, port = self.target.rpartition(":")
+        host, _, port = self._address.rpartition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=1)
         try:
             connection.request("GET", "/readyz")

@@ -8,7 +8,12 @@ from typing import Final
 
 from recsys.bench.cell import Cell
 
-TRITON_VARIANTS: Final = ("ensemble", "fused", "reference")
+REFERENCES: Final = ("reference", "reference_batched")
+"""As the published design runs, a request an execution; and with our stacking of waiting requests."""
+STATIC_TOWER: Final = "ensemble_static"
+"""The ensemble with a query tower that knows nothing of clicks."""
+TRITON_VARIANTS: Final = ("ensemble", "fused", STATIC_TOWER, *REFERENCES)
+NEED_WORKFLOWS: Final = frozenset((STATIC_TOWER, *REFERENCES))
 GATEWAYS: Final = {"gateway": "ensemble", "gateway_fused": "fused"}
 """Gateways, and the variant that each asks."""
 FLOOR: Final = "floor"
@@ -25,7 +30,8 @@ class Options:
         concurrencies: Closed loops with one user a request.
         batches: Closed loops of one caller with so many users a request.
         rates: Open loops, requests a second.
-        half_load: Whether each variant also gets an open loop at half of the best rate it reached.
+        half_load: Whether each variant also gets an open loop at half of the best rate that its closed loops
+            reached in the same round.
         rounds: How often all is measured; variants take turns within a round.
         seconds: Measured time of a cell.
         warm_up_s: Time before it that is not measured.
@@ -33,7 +39,8 @@ class Options:
         timeout_s: Time limit of a request.
         drawn: Users drawn from the release.
         perf_analyzer: Whether to let NVIDIA's program, where it can run, measure the closed loops too.
-        workflows: Fitted NVTabular workflows of the reference; looked for under the home when None.
+        workflows: Fitted NVTabular workflows, for the references and the static tower; looked for under
+            the home when None.
     """
 
     variants: tuple[str, ...] = ("ensemble",)
@@ -58,3 +65,18 @@ class Options:
             *(Cell(rows=rows) for rows in self.batches),
             *(Cell(mode="open", concurrency=0, rate=rate) for rate in self.rates),
         ]
+
+    def asks(self, name: str, cell: Cell) -> bool:
+        """Whether a variant or gateway is asked so.
+
+        Args:
+            name: Which.
+            cell: How requests are sent.
+        """
+        if name in GATEWAYS:  # a shop asks for one user at a time
+            return cell.rows == 1
+        if name == "reference_batched":  # only waiting requests can be stacked
+            return cell.mode == "closed" and cell.rows == 1 and cell.concurrency > 1
+        if name == STATIC_TOWER:
+            return cell.mode == "closed" and cell.rows == 1
+        return True

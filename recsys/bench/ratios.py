@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from recsys.bench.options import GATEWAYS, REFERENCES, STATIC_TOWER
+
 _Find = Callable[..., float | None]
 
 _DRIVERS: Final = {"floor": "in process", "gateway": "http", "gateway_fused": "http"}
+_JUDGED: Final = ("ensemble", "fused")
 P50: Final = "p50_ms"
+CPU: Final = "servers_cpu_ms"
 RPS: Final = "throughput_rps"
 
 
@@ -31,40 +35,71 @@ def ratios(runs: Sequence[dict[str, Any]], boots: Sequence[dict[str, Any]]) -> l
                 return None if run[key] is None else float(run[key])
         return None
 
-    entries = [*_against_reference(find), *_against_floor(find), *_own(find, runs, boots)]
+    entries = [
+        *_against_reference(find),
+        *_answered_whole(find),
+        *_against_floor(find),
+        *_of_tower(find),
+        *_own(find, runs, boots),
+    ]
     return [entry for entry in entries if entry["value"] is not None]
 
 
 def _against_reference(find: _Find) -> list[dict[str, Any]]:
+    """Goals are against the reference; beside it stands one whose Triton may stack waiting requests."""
     one = {"mode": "closed", "concurrency": 1, "rows": 1}
-    sixteen = {**one, "concurrency": 16}
-    return [
+    sixteen, many = {**one, "concurrency": 16}, {**one, "concurrency": 64}
+    entries = [
         _ratio(
             "ensemble: p50 at concurrency 1, reference / ensemble",
             find("reference", P50, **one),
             find("ensemble", P50, **one),
             at_least=7,
-        ),
-        _ratio(
-            "ensemble: requests/s at concurrency 16, ensemble / reference",
-            find("ensemble", RPS, **sixteen),
-            find("reference", RPS, **sixteen),
-            at_least=20,
-        ),
-        *(
-            _ratio(
-                f"{name}: requests/s at concurrency 64, through the gateway / reference",
-                find(name, RPS, **{**one, "concurrency": 64}),
-                find("reference", RPS, **{**one, "concurrency": 64}),
-                at_least=40 if name == "gateway" else None,
+        )
+    ]
+    for name, cell, goal in (
+        ("ensemble", sixteen, 20),
+        ("fused", sixteen, None),
+        ("gateway", many, 40),
+        ("gateway_fused", many, None),
+    ):
+        for reference in REFERENCES:
+            entries.append(
+                _ratio(
+                    f"{name}: requests/s at concurrency {cell['concurrency']}, {name} / {reference}",
+                    find(name, RPS, **cell),
+                    find(reference, RPS, **cell),
+                    at_least=goal if reference == "reference" else None,
+                )
             )
-            for name in ("gateway", "gateway_fused")
-        ),
+    return entries
+
+
+def _of_tower(find: _Find) -> list[dict[str, Any]]:
+    """What the session tower costs in the ensemble."""
+    one = {"mode": "closed", "concurrency": 1, "rows": 1}
+    return [
         _ratio(
-            "fused: requests/s at concurrency 16, fused / reference",
-            find("fused", RPS, **sixteen),
-            find("reference", RPS, **sixteen),
-        ),
+            f"session tower: {what}, ensemble / {STATIC_TOWER}",
+            find("ensemble", key, **cell),
+            find(STATIC_TOWER, key, **cell),
+            at_most=1.3,
+        )
+        for what, key, cell in (
+            ("p50 at concurrency 1", P50, one),
+            ("CPU a request at concurrency 16", CPU, {**one, "concurrency": 16}),
+        )
+    ]
+
+
+def _answered_whole(find: _Find) -> list[dict[str, Any]]:
+    """Answers of the gateways that came from a fallback."""
+    many = {"mode": "closed", "concurrency": 64, "rows": 1}
+    return [
+        _entry(
+            f"{name}: answers from a fallback at concurrency 64", find(name, "degraded", **many), at_most=0
+        )
+        for name in GATEWAYS
     ]
 
 
@@ -94,15 +129,16 @@ def _own(
     for boot in boots:
         name = boot["variant"]
         p50 = find(name, P50, mode="closed", concurrency=1, rows=1)
-        goal: dict[str, float] = {} if name == "reference" else {"at_most": 3}
+        judged = name in _JUDGED
         title = f"{name}: first request after ready / p50 at concurrency 1"
-        entries.append(_ratio(title, boot["first_request_ms"], p50, **goal))
+        entries.append(_ratio(title, boot["first_request_ms"], p50, at_most=3 if judged else None))
+        for what, key, most in (("seconds until ready", "ready_s", 10), ("memory, MB", "pss_mb", 900)):
+            entries.append(_entry(f"{name}: {what}", boot.get(key), at_most=most if judged else None))
     for name in dict.fromkeys(run["variant"] for run in runs):
-        half = [run for run in runs if run["variant"] == name and run["mode"] == "open"]
-        if half:
-            goal = {"at_most": 4} if name == "ensemble" else {}
-            title = f"{name}: p99 / p50 at {half[-1]['rate']:g} requests/s, half of its best"
-            entries.append(_ratio(title, half[-1]["p99_ms"], half[-1][P50], **goal))
+        for half in (run for run in runs if run["variant"] == name and run["share"]):
+            title = f"{name}: p99 / p50 at {half['share']:.0%} of its best, {half['rate']:g} requests/s"
+            goal = 4 if name == "ensemble" else None
+            entries.append(_ratio(title, half["p99_ms"], half[P50], at_most=goal))
     return entries
 
 
@@ -114,6 +150,12 @@ def _ratio(
     at_most: float | None = None,
 ) -> dict[str, Any]:
     value = round(above / below, 2) if above is not None and below else None
+    return _entry(name, value, at_least, at_most)
+
+
+def _entry(
+    name: str, value: float | None, at_least: float | None = None, at_most: float | None = None
+) -> dict[str, Any]:
     met: bool | None = None
     if value is not None and at_least is not None:
         met = value >= at_least

@@ -67,12 +67,13 @@ def page(document: dict[str, Any]) -> str:
 
 def _plots(runs: Sequence[dict[str, Any]]) -> list[str]:
     """Latency and throughput over concurrency; the first carries plotly's own code for all."""
-    closed = [run for run in runs if run["mode"] == "closed" and run["rows"] == 1 and run["driver"] == "grpc"]
+    closed = [run for run in runs if run["mode"] == "closed" and run["rows"] == 1]
+    closed = [run for run in closed if run["driver"] != "perf_analyzer"]
     latency = {"p50_ms": "solid", "p99_ms": "dot"}
     return [
         _lines(closed, latency, "milliseconds", with_code=True),
         _lines(closed, {"throughput_rps": "solid"}, "requests a second", with_code=False),
-        _stage_bars([run for run in closed if run["stages"] and run["concurrency"] == 1]),
+        _stage_bars([run for run in closed if run["driver"] == "grpc" and run["concurrency"] == 1]),
     ]
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from recsys.bench import machine, users
+from recsys.bench import machine, static_tower, users
+from recsys.bench.options import REFERENCES, STATIC_TOWER
 from recsys.bench.reference import repository as reference
+from recsys.bench.target import Target
 from recsys.errors import RecsysError
 from recsys.local.fill import settings_at, write_features
 from recsys.local.valkey import ValkeyServer
@@ -42,7 +44,7 @@ class Shop:
         settings: Any free ports, the benchmark's own Valkey.
         users: To be asked for.
         valkey_group: Process group of Valkey.
-        workflows: The fitted NVTabular workflows, for the reference.
+        workflows: The fitted NVTabular workflows, for what needs them.
     """
 
     folder: Path
@@ -99,7 +101,7 @@ class Variant:
     """A Triton that serves the release in one way.
 
     Args:
-        name: ensemble, fused or reference.
+        name: One of `TRITON_VARIANTS`.
         shop: What it serves.
     """
 
@@ -114,9 +116,12 @@ class Variant:
         self._server = TritonServer(self._folder / "models", self._folder, self._settings)
 
     @property
-    def target(self) -> str:
-        """`host:port` of its gRPC service."""
-        return self._server.endpoints["grpc"]
+    def target(self) -> Target:
+        """Where it answers, while it runs."""
+        address = self._server.endpoints["grpc"]
+        triton = self._server.process.pid if self._server.process else 0
+        groups = {"triton": triton, "valkey": self._shop.valkey_group}
+        return Target(address, "grpc", address, groups)
 
     def start(self) -> float:
         """Start it.
@@ -130,12 +135,23 @@ class Variant:
         shop = self._shop
         models = self._folder / "models"
         models.parent.mkdir(parents=True, exist_ok=True)
-        repository.assemble(models, shop.releases, shop.release, self._settings.serving)
-        if self.name == "reference":
-            reference.replace_models(models, shop.release, shop.workflows, shop.settings)
+        repository.assemble(models, self._releases(), shop.release, self._settings.serving)
+        if self.name in REFERENCES:
+            batched = self.name == "reference_batched"
+            reference.replace_models(models, shop.release, shop.workflows, shop.settings, batched=batched)
         begun = time.perf_counter()
         self._server.start(_READY_S)
         return round(time.perf_counter() - begun, 2)
+
+    def _releases(self) -> Path:
+        """Folder of the releases that it serves."""
+        if self.name != STATIC_TOWER:
+            return self._shop.releases
+        own = self._folder / "releases"
+        if not own.is_dir():
+            assert self._shop.workflows is not None  # noqa: S101 - looked for before anything was started
+            static_tower.copy_release(self._shop.release_dir, self._shop.workflows, own)
+        return own
 
     def stop(self) -> None:
         """Stop it."""
@@ -163,7 +179,7 @@ class Variant:
         """
         cpu = machine.CpuTimes.read()
         ready_s = self.start()
-        with RecommendClient(self.target, _FIRST_REQUEST_S) as client:
+        with RecommendClient(self.target.address, _FIRST_REQUEST_S) as client:
             client.is_ready()  # as whoever waits for it sees it; connecting is no part of the first request
             begun = time.perf_counter()
             client.recommend([self._shop.users[0]])

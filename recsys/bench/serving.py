@@ -11,11 +11,12 @@ from typing import Any
 
 from recsys.bench import machine, ranker, users
 from recsys.bench.gateways import Gateway
-from recsys.bench.options import FLOOR, GATEWAYS, TARGET, TRITON_VARIANTS, Options
+from recsys.bench.options import FLOOR, GATEWAYS, NEED_WORKFLOWS, TARGET, TRITON_VARIANTS, Options
 from recsys.bench.ratios import ratios
 from recsys.bench.reference.repository import find_workflows
 from recsys.bench.rounds import Rounds
 from recsys.bench.servers import Shop, Variant, open_shop
+from recsys.bench.target import Target
 from recsys.errors import BadUse, RecsysError
 from recsys.settings import Settings
 
@@ -46,7 +47,8 @@ def measure(options: Options, settings: Settings, release: int, note: Note) -> d
     with ExitStack() as stack:
         if options.target:
             chosen = users.draw(release_dir, options.drawn, seed=0)
-            rounds = Rounds(options, {TARGET: options.target}, chosen, note)
+            target = Target(options.target, "grpc", options.target)
+            rounds = Rounds(options, {TARGET: target}, chosen, note)
             rounds.run()
         else:
             shop = _own_shop(options, settings, release, note, stack)
@@ -85,7 +87,7 @@ def _check(options: Options) -> None:
 
 def _own_shop(options: Options, settings: Settings, release: int, note: Note, stack: ExitStack) -> Shop:
     workflows, home = options.workflows, settings.home.resolve()
-    if "reference" in options.variants and workflows is None:
+    if NEED_WORKFLOWS.intersection(options.variants) and workflows is None:
         workflows = find_workflows(home, home / "releases" / str(release))
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recsys-bench-")))
     return stack.enter_context(
@@ -111,16 +113,16 @@ def _start_all(variants: Sequence[Variant], note: Note, stack: ExitStack) -> lis
 def _measure_own(
     options: Options, variants: Sequence[Variant], shop: Shop, note: Note, stack: ExitStack
 ) -> Rounds:
-    targets = {variant.name: variant.target for variant in variants}
     running = {variant.name: variant for variant in variants}
-    gateways = {}
+    targets = {variant.name: variant.target for variant in variants}
     for name in options.variants:
         if name in GATEWAYS:
             note(f"{name}: starting")
-            gateways[name] = Gateway(running[GATEWAYS[name]], shop)
-            stack.callback(gateways[name].stop)
-            gateways[name].start()
-    rounds = Rounds(options, targets, shop.users, note, shop, gateways)
+            gateway = Gateway(running[GATEWAYS[name]], shop)
+            stack.callback(gateway.stop)
+            gateway.start()
+            targets[name] = gateway.target
+    rounds = Rounds(options, targets, shop.users, note, shop)
     try:
         rounds.run()
     except RecsysError:

@@ -38,8 +38,7 @@ class Run:
     @property
     def requests_per_s(self) -> float:
         """Answers a second, over all rounds."""
-        seconds = sum(outcome.seconds for outcome in self.outcomes)
-        return sum(len(outcome.latencies_ms) for outcome in self.outcomes) / seconds if seconds else 0.0
+        return _rate(self.outcomes)
 
     def to_json(self) -> dict[str, Any]:
         """As reported: latencies of all rounds pooled, CPU steal and load their means."""
@@ -52,7 +51,8 @@ class Run:
             "mode": self.cell.mode,
             "concurrency": self.cell.concurrency,
             "rows": self.cell.rows,
-            "rate": self.cell.rate,
+            "rate": round(_mean([outcome.rate for outcome in outcomes]), 1),
+            "share": self.cell.share,
             "requests": len(pooled),
             "failed": sum(outcome.failed for outcome in outcomes),
             "degraded": sum(outcome.degraded for outcome in outcomes),
@@ -65,19 +65,34 @@ class Run:
             "busy_percent": _mean([outcome.busy_percent for outcome in outcomes]),
             "load_average": _mean([outcome.load_average for outcome in outcomes]),
             "sender_cpu_percent": _mean([outcome.sender_cpu_percent for outcome in outcomes]),
+            "cpu_ms": (spent := self._cpu_ms()),
+            "servers_cpu_ms": round(sum(spent.values()), 3) if spent else None,
             "pss_mb": max(memory) if memory else None,
             "stages": self.stages,
         }
 
+    def _cpu_ms(self) -> dict[str, float]:
+        """By who worked, the mean over rounds."""
+        spent = [outcome.cpu_ms for outcome in self.outcomes if outcome.cpu_ms]
+        return {name: round(fmean(each[name] for each in spent), 3) for name in (spent[0] if spent else {})}
+
 
 def best_rate(runs: Sequence[Run]) -> float:
-    """The most requests a second that closed loops with one user a request reached; 0 without any."""
-    reached = [
-        run.requests_per_s
-        for run in runs
-        if run.cell.mode == "closed" and run.cell.rows == 1 and run.driver == "grpc"
-    ]
-    return max(reached, default=0.0)
+    """The most requests a second that closed loops with one user a request reached in their last round.
+
+    Args:
+        runs: Of one variant.
+
+    Returns:
+        0 without any.
+    """
+    closed = [run for run in runs if run.cell.mode == "closed" and run.cell.rows == 1 and run.outcomes]
+    return max((_rate(run.outcomes[-1:]) for run in closed if run.driver != "perf_analyzer"), default=0.0)
+
+
+def _rate(outcomes: Sequence[Outcome]) -> float:
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    return sum(len(outcome.latencies_ms) for outcome in outcomes) / seconds if seconds else 0.0
 
 
 def _mean(values: Sequence[float]) -> float:

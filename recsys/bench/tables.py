@@ -18,6 +18,8 @@ _FIGURES: Final = {
     "throughput_rps": "req/s",
     "users_per_s": "users/s",
     "failed": "failed",
+    "degraded": "fallbacks",
+    "servers_cpu_ms": "CPU ms a user",
     "steal_percent": "steal %",
     "load_average": "load",
 }
@@ -94,7 +96,7 @@ def stage_rows(run: dict[str, Any]) -> Rows:
 
 def label(run: dict[str, Any]) -> str:
     """How requests were sent, in words."""
-    return Cell(run["mode"], run["concurrency"], run["rows"], run["rate"]).label
+    return Cell(run["mode"], run["concurrency"], run["rows"], run["rate"], run["share"]).label
 
 
 def figure(value: float | None) -> str:

@@ -34,7 +34,11 @@ def serving(
     floor: Annotated[bool, typer.Option("--floor", help="Also the stages in one bare process.")] = False,
     gateway: Annotated[bool, typer.Option("--gateway", help="Also through the gateway, over HTTP.")] = False,
     reference: Annotated[
-        bool, typer.Option("--reference", help="Also with NVTabular's own runner and Feast's SDK.")
+        bool,
+        typer.Option("--reference", help="Also with NVTabular's runner and Feast's SDK, stacked and not."),
+    ] = False,
+    static_tower: Annotated[
+        bool, typer.Option("--static-tower", help="Also with a tower that knows nothing of clicks.")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="All of these, side by side.")] = False,
     target: Annotated[
@@ -64,13 +68,18 @@ def serving(
 
     Servers of its own, on free ports of 127.0.0.1, serve the current release; those that run are not touched.
     """
-    from recsys.bench.options import GATEWAYS, Options
+    from recsys.bench.options import GATEWAYS, REFERENCES, STATIC_TOWER, Options
     from recsys.bench.report import write
     from recsys.bench.serving import measure
     from recsys.local.services import require_release
 
     settings = get_settings()
-    chosen = {"fused": fused, "reference": reference, "floor": floor}
+    chosen = {
+        "fused": fused,
+        STATIC_TOWER: static_tower,
+        **dict.fromkeys(REFERENCES, reference),
+        "floor": floor,
+    }
     names = ["ensemble", *(name for name, wanted in chosen.items() if wanted or every)]
     if gateway or every:
         names += [name for name, asked in GATEWAYS.items() if asked in names]
@@ -153,9 +162,7 @@ def train(
     steps: Annotated[
         str, typer.Option(help="Only these, over what lies in --folder; all when empty.", show_default=False)
     ] = "",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on in --folder where a run stopped.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on in --folder where a run stopped.")] = False,
     json: Json = False,
 ) -> None:
     """Measure the training pipeline's steps: rows a second, memory, and growth with the rows."""

@@ -33,9 +33,10 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
     shutil.rmtree(staging, ignore_errors=True)
     for name, text in repository_files(settings, str(releases.resolve()), number).items():
         path = staging / name
-        _write(path, text)
         if path.suffix == ".py":
-            _compile(path)
+            replace_code(path, text)
+        else:
+            _write(path, text)
     for model in steps(settings.variant):
         if native.is_native(model, releases, [number], settings):
             native.write(staging / model.name, model, releases, [number], settings)
@@ -69,9 +70,7 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
             native.write(folder, model, releases, numbers, settings)
             continue
         for number in numbers:
-            path = folder / str(number) / "model.py"
-            if _write(path, wanted[f"{model.name}/{numbers[0]}/model.py"]):
-                _compile(path)
+            replace_code(folder / str(number) / "model.py", wanted[f"{model.name}/{numbers[0]}/model.py"])
         _write(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
 
 
@@ -102,6 +101,21 @@ def drop_versions(models_dir: Path, keep: Sequence[int]) -> None:
                 shutil.rmtree(version)
 
 
+def replace_code(path: Path, text: str) -> None:
+    """Write a model's Python file and its bytecode; a file that says this already is not touched.
+
+    The backend's Python would write the bytecode when it loads the model, whatever PYTHONDONTWRITEBYTECODE
+    says, so that the version looked changed ever after, and the next load of the ensemble loaded all fourteen
+    anew. It does not look whether the file has changed since: whoever changes it must come here.
+
+    Args:
+        path: <repository>/<model>/<version>/model.py.
+        text: What it is to say.
+    """
+    if _write(path, text):
+        py_compile.compile(str(path), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+
+
 def _must_exist(releases: Path, number: int) -> None:
     if number < 1 or not (releases / str(number)).is_dir():
         raise BadUse(f"release {number}", f"not in {releases}", "Name one that `recsys release list` shows")
@@ -120,12 +134,3 @@ def _write(path: Path, text: str) -> bool:
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
     return True
-
-
-def _compile(path: Path) -> None:
-    """Write the bytecode beside a model's file before Triton sees it.
-
-    The backend's Python would write it when it loads the model, whatever PYTHONDONTWRITEBYTECODE says, so
-    that the version looked changed ever after, and the next load of the ensemble loaded all fourteen anew.
-    """
-    py_compile.compile(str(path), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)

@@ -34,3 +34,10 @@ def test_the_machine_is_described() -> None:
     found = machine.describe()
     assert found["cores"] >= 1
     assert found["cpu"]
+
+
+def test_cpu_seconds_of_this_process_only_grow() -> None:
+    before = machine.cpu_s([os.getpid()])
+    sum(range(3_000_000))
+    assert machine.cpu_s([os.getpid()]) >= before
+    assert machine.cpu_s([2**22 + 1]) == 0  # no such process

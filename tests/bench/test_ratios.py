@@ -52,8 +52,31 @@ def test_another_driver_is_not_mixed_in(run_of: RunOf) -> None:
 
 
 def test_first_request_and_half_load(run_of: RunOf) -> None:
-    half = Cell(mode="open", concurrency=0, rate=50.0)
-    boot = {"variant": "ensemble", "first_request_ms": 25.0}
+    half = Cell(mode="open", concurrency=0, share=0.5)
+    boot = {"variant": "ensemble", "first_request_ms": 25.0, "ready_s": 11.0, "pss_mb": 430.0}
     entries = found([run_of("ensemble", 10.0), run_of("ensemble", 8.0, half)], [boot])
     assert entries["ensemble: first request after ready / p50 at concurrency 1"]["value"] == 2.5
-    assert entries["ensemble: p99 / p50 at 50 requests/s, half of its best"]["value"] == 1.0
+    assert entries["ensemble: p99 / p50 at 50% of its best, 0 requests/s"]["value"] == 1.0
+    assert entries["ensemble: seconds until ready"]["met"] is False
+    assert entries["ensemble: memory, MB"]["met"] is True
+
+
+def test_goals_are_against_the_reference_as_published(run_of: RunOf) -> None:
+    many = Cell(concurrency=64)
+    entries = found(
+        [
+            run_of("gateway", 2.0, many, driver="http"),
+            run_of("reference", 100.0, many),
+            run_of("reference_batched", 50.0, many),
+        ]
+    )
+    published = entries["gateway: requests/s at concurrency 64, gateway / reference"]
+    stacked = entries["gateway: requests/s at concurrency 64, gateway / reference_batched"]
+    assert (published["value"], published["met"]) == (50.0, True)
+    assert (stacked["value"], stacked["met"]) == (25.0, None)
+    assert entries["gateway: answers from a fallback at concurrency 64"]["met"] is True
+
+
+def test_the_session_tower_is_compared_with_a_static_one(run_of: RunOf) -> None:
+    entries = found([run_of("ensemble", 6.0), run_of("ensemble_static", 5.0)])
+    assert entries["session tower: p50 at concurrency 1, ensemble / ensemble_static"]["met"] is True

@@ -36,3 +36,19 @@ def test_the_best_rate_is_of_closed_loops_with_one_user() -> None:
         runs.append(run)
     assert best_rate(runs) == 30
     assert best_rate([]) == 0
+
+
+def test_the_best_rate_is_of_the_last_round_alone() -> None:
+    run = Run("ensemble", Cell(concurrency=16))
+    run.add(Outcome([1.0] * 90, seconds=1.0), [])
+    run.add(Outcome([1.0] * 40, seconds=1.0), [])
+    assert best_rate([run]) == 40
+
+
+def test_cpu_and_rates_are_means_over_rounds() -> None:
+    run = Run("gateway", Cell(mode="open", concurrency=0, share=0.5), driver="http")
+    run.add(Outcome([1.0], seconds=1.0, rate=100.0, cpu_ms={"gateway": 0.5, "triton": 1.0}), [])
+    run.add(Outcome([1.0], seconds=1.0, rate=80.0, cpu_ms={"gateway": 0.7, "triton": 2.0}), [])
+    found = run.to_json()
+    assert (found["rate"], found["share"]) == (90.0, 0.5)
+    assert (found["cpu_ms"], found["servers_cpu_ms"]) == ({"gateway": 0.6, "triton": 1.5}, 2.1)

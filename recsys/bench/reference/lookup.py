@@ -10,7 +10,15 @@ from typing import Any, Final
 import numpy as np
 
 from recsys.features.feast_layout import BEHAVIOR_VIEW, ITEM_VIEW, USER_VIEW
-from recsys.schema import ITEM_COLUMNS, ITEM_RAW, UNKNOWN, Degraded
+from recsys.schema import (
+    ITEM_COLUMNS,
+    ITEM_RAW,
+    NO_ITEM,
+    RECENT_CLICKS,
+    RECENT_FEATURES,
+    UNKNOWN,
+    Degraded,
+)
 from recsys.serving.catalogue import Catalogue
 from recsys.serving.stage import Arrays
 from recsys.serving.stages.feast_user_lookup import load as load_defaults
@@ -39,15 +47,19 @@ class SdkUserLookup:
             inputs: user_id int64 [B, 1].
 
         Returns:
-            age float32, gender, top_category int64 and user_flags int32, [B, 1] each.
+            age float32, gender, top_category int64 and user_flags int32, [B, 1] each; and no newest clicks,
+            of which the published design knows nothing: recent_items int64 and recent_ages float32, pads.
         """
         users = inputs["user_id"]
+        clicks = (len(users), RECENT_CLICKS)
         wanted = [f"{view}:{name}" for name, view in _USER.items()]
         found = _online(self.store, wanted, "user_id", users.reshape(-1).tolist())
         return {
             "age": _column(found["age"], self.mean_age, np.float32).reshape(-1, 1),
             "gender": _column(found["gender"], UNKNOWN, np.int64).reshape(-1, 1),
             "top_category": _column(found["top_category"], UNKNOWN, np.int64).reshape(-1, 1),
+            "recent_items": np.full(clicks, NO_ITEM, RECENT_FEATURES["recent_items"]),
+            "recent_ages": np.zeros(clicks, RECENT_FEATURES["recent_ages"]),
             "user_flags": np.zeros((len(users), 1), np.int32),
         }
 

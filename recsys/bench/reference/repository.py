@@ -8,6 +8,7 @@ from typing import Final
 from recsys.bench.reference.backend import HOME_PARAMETER, WORKFLOWS_PARAMETER
 from recsys.errors import BadData
 from recsys.schema import ITEM_WORKFLOW, USER_WORKFLOW
+from recsys.serving import repository
 from recsys.settings import Settings
 
 REPLACED: Final = (
@@ -21,6 +22,7 @@ _MODEL_PY: Final = '''"""Runs this model as the published design does, to compar
 
 from recsys.bench.reference.backend import TritonPythonModel  # noqa: F401
 '''
+_BATCHING: Final = "dynamic_batching"
 _PLACES: Final = ("kubeflow/runs/*/features", "cache/steps/*/outputs")
 _FIX: Final = "Train with `recsys pipeline run full`, or name their folder with --workflows"
 
@@ -47,7 +49,9 @@ def find_workflows(home: Path, release_dir: Path) -> Path:
     raise BadData(str(home), f"holds no NVTabular workflows of release {release_dir.name}", _FIX)
 
 
-def replace_models(models_dir: Path, release: int, workflows: Path | None, settings: Settings) -> None:
+def replace_models(
+    models_dir: Path, release: int, workflows: Path | None, settings: Settings, *, batched: bool = False
+) -> None:
     """Turn an assembled repository into the reference's.
 
     Args:
@@ -55,6 +59,8 @@ def replace_models(models_dir: Path, release: int, workflows: Path | None, setti
         release: The version of its models.
         workflows: The fitted workflows.
         settings: Their home holds Feast's registry.
+        batched: Whether Triton stacks waiting requests. The published design's configs do not ask for it, so
+            there each execution is one request.
 
     Raises:
         BadData: No workflows are given.
@@ -64,10 +70,18 @@ def replace_models(models_dir: Path, release: int, workflows: Path | None, setti
     added = {WORKFLOWS_PARAMETER: str(workflows.resolve()), HOME_PARAMETER: str(settings.home.resolve())}
     for name in REPLACED:
         folder = models_dir / name
-        (folder / str(release) / "model.py").write_text(_MODEL_PY, encoding="utf-8")
+        repository.replace_code(folder / str(release) / "model.py", _MODEL_PY)
         with (folder / "config.pbtxt").open("a", encoding="utf-8") as config:
             for key, value in added.items():
                 config.write(f'parameters {{ key: "{key}", value: {{ string_value: "{value}" }} }}\n')
+    if not batched:
+        for path in models_dir.glob("*/config.pbtxt"):
+            path.write_text(_one_request_an_execution(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _one_request_an_execution(config: str) -> str:
+    """A model's config without dynamic batching; a client's own batch of users stays one request."""
+    return "".join(line for line in config.splitlines(keepends=True) if not line.startswith(_BATCHING))
 
 
 def _same(exported: Path, release_dir: Path) -> bool:

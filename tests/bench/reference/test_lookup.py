@@ -9,6 +9,8 @@ import numpy as np
 
 from recsys.bench.reference.lookup import SdkItemLookup, SdkUserLookup
 from recsys.serving.catalogue import Catalogue
+from recsys.serving.graph import model
+from recsys.serving.tensors import TENSORS
 
 
 class Feast:
@@ -25,6 +27,18 @@ class Feast:
 
     def to_dict(self) -> dict[str, list[Any]]:
         return self._found
+
+
+def test_they_make_all_that_the_models_they_replace_make() -> None:
+    """Triton leaves out what a model does not make, and the next model refuses the request."""
+    user = SdkUserLookup(Feast({}), 40.0).run({"user_id": np.array([[7]])})
+    item = SdkItemLookup(Feast({}), Catalogue(np.array([50]))).run({"items": np.array([[0]])})
+    for name, made in (("feast_user_lookup", user), ("feast_item_lookup", item)):
+        tensors = model(name).outputs
+        assert made.keys() == tensors.keys()
+        assert {port: array.dtype for port, array in made.items()} == {
+            port: TENSORS[tensor].dtype for port, tensor in tensors.items()
+        }
 
 
 def test_an_unknown_user_is_a_cold_start() -> None:

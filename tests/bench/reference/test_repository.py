@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_five_models_are_replaced(tmp_path: Path, release: Path) -> None:
     models = tmp_path / "models"
     repository.assemble(models, release.parent, 3, ServingSettings())
     before = {path: path.read_bytes() for path in sorted(models.rglob("*")) if path.is_file()}
-    replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path))
+    replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path), batched=True)
     changed = {
         path.relative_to(models).parts[0] for path, text in before.items() if path.read_bytes() != text
     }
@@ -59,6 +60,30 @@ def test_five_models_are_replaced(tmp_path: Path, release: Path) -> None:
     )
     assert config.parameters["workflows"].string_value == str(tmp_path / "workflows")
     assert config.parameters["home"].string_value == str(tmp_path)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_the_reference_runs_a_request_an_execution_unless_it_is_batched(
+    tmp_path: Path, release: Path, batched: bool
+) -> None:
+    models = tmp_path / "models"
+    repository.assemble(models, release.parent, 3, ServingSettings())
+    replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path), batched=batched)
+    configs = [path.read_text() for path in models.glob("*/config.pbtxt")]
+    parsed = [text_format.Parse(text, model_config_pb2.ModelConfig()) for text in configs]
+    stacking = [each.name for each in parsed if each.HasField("dynamic_batching")]
+    assert len(parsed) == 15
+    assert len(stacking) == (14 if batched else 0)
+
+
+def test_the_bytecode_is_the_references_own(tmp_path: Path, release: Path) -> None:
+    """Python would not look whether the file behind it has changed."""
+    models = tmp_path / "models"
+    repository.assemble(models, release.parent, 3, ServingSettings())
+    replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path))
+    for name in REPLACED:
+        source = models / name / "3" / "model.py"
+        assert b"recsys.bench.reference" in Path(cache_from_source(str(source))).read_bytes()
 
 
 def test_without_workflows_there_is_no_reference(tmp_path: Path) -> None:

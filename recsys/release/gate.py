@@ -30,9 +30,11 @@ def judge(
 
 
 def verdict(found: tuple[Check, ...]) -> Verdict:
-    """Passed if every check did; else what failed, in one line."""
+    """Passed if every check did; else the first that failed, and how many more did, in one line."""
     failed = [str(check) for check in found if not check.passed]
-    return Verdict(passed=not failed, reason="; ".join(failed))
+    more = len(failed) - 1
+    others = f"; {more} more {'check' if more == 1 else 'checks'} failed" if more > 0 else ""
+    return Verdict(passed=not failed, reason=failed[0] + others if failed else "")
 
 
 def checks(

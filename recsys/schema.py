@@ -166,6 +166,7 @@ class Degraded(IntFlag):
     EXHAUSTED = 32  # fewer items than asked for were left after filtering
     PRECOMPUTED = 64  # answered from the batch precompute
     POPULAR = 128  # Triton did not answer: the gateway's own popular list
+    INDEX_PART = 256  # a part of the index did not answer: candidates of the others
 
 
 class Source(IntFlag):

@@ -130,12 +130,11 @@ class Index:
             BadData: A file is missing, damaged, or the two do not belong together.
         """
         path = folder / INDEX_FILE
+        meta = cls.describe(folder)
         try:
-            meta = IndexMeta(**json.loads((folder / INDEX_META_FILE).read_text(encoding="utf-8")))
             index = faiss.read_index(str(path))
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadData(str(path), f"cannot be read ({cause})", "Build the release again") from error
+        except RuntimeError as error:
+            raise _unreadable(path, error) from error
         if (index.ntotal, index.d) != (meta.items, meta.width):
             raise BadData(
                 str(path),
@@ -143,6 +142,19 @@ class Index:
                 "Build the release again",
             )
         return cls(index, meta)
+
+    @staticmethod
+    def describe(folder: Path) -> IndexMeta:
+        """What an index is, without the index.
+
+        Raises:
+            BadData: Its description is missing or damaged.
+        """
+        path = folder / INDEX_META_FILE
+        try:
+            return IndexMeta(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise _unreadable(path, error) from error
 
 
 def build(
@@ -189,6 +201,11 @@ def build(
         faiss=faiss.__version__,
     )
     return Index(chosen.faiss_index, meta)
+
+
+def _unreadable(path: Path, error: Exception) -> BadData:
+    cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return BadData(str(path), f"cannot be read ({cause})", "Build the release again")
 
 
 def _check(vectors: np.ndarray) -> None:

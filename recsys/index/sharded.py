@@ -1,13 +1,9 @@
-"""A catalogue in several indexes: each is asked, and the best of their answers are merged.
-
-What one index finds of its own items is what the whole would have found of them, so the merged answer is the
-answer of one index over all items, as exact as its parts are.
-"""
+"""A catalogue in several indexes of one release."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,12 +12,13 @@ import numpy as np
 
 from recsys.errors import BadData
 from recsys.index.index import Index, IndexMeta, build
-from recsys.schema import NO_ITEM
+from recsys.index.scatter import Scattered, merge
 
 FOLDER: Final = "index_shards"
+SIZES_FILE: Final = "shards.json"
 
 
-class Sharded:
+class Sharded(Scattered):
     """Searches like an `Index`.
 
     Args:
@@ -32,9 +29,8 @@ class Sharded:
     """
 
     def __init__(self, shards: Sequence[Index]) -> None:
+        super().__init__(shards, [shard.meta.items for shard in shards])
         self._shards = list(shards)
-        sizes = [shard.meta.items for shard in shards]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         first = shards[0].meta
         recalls = [shard.meta.recall for shard in shards]
         self.meta: IndexMeta = replace(
@@ -46,39 +42,15 @@ class Sharded:
             build_s=round(sum(shard.meta.build_s for shard in shards), 3),
             parameters={"shards": len(shards)},
         )
-        self._pool = ThreadPoolExecutor(len(shards), thread_name_prefix="shard")
-
-    def search(
-        self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The k items with the greatest inner product; see `Index.search`."""
-
-        def ask(at: int) -> tuple[np.ndarray, np.ndarray]:
-            start, end = self._starts[at], self._starts[at + 1]
-            part = None if allowed is None else np.ascontiguousarray(allowed[..., start:end])
-            scores, items = self._shards[at].search(queries, k, part)
-            return scores, np.where(items == NO_ITEM, NO_ITEM, items + start)
-
-        return merge(list(self._pool.map(ask, range(len(self._shards)))), k)
-
-    def inner_products(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """The scores that given items have; see `Index.inner_products`."""
-        scores = np.full(items.shape, -np.inf, np.float32)
-        for at, shard in enumerate(self._shards):
-            start, end = self._starts[at], self._starts[at + 1]
-            own = (items >= start) & (items < end)
-            if own.any():
-                scores = np.where(
-                    own, shard.inner_products(queries, np.where(own, items - start, NO_ITEM)), scores
-                )
-        return scores
 
     def save(self, folder: Path) -> None:
-        """Write the parts into `index_shards/<number>` of an existing folder."""
+        """Write the parts into `index_shards/<number>` of an existing folder, and their sizes beside them."""
         for at, shard in enumerate(self._shards):
             part = folder / FOLDER / str(at)
             part.mkdir(parents=True, exist_ok=True)
             shard.save(part)
+        sizes = json.dumps([shard.meta.items for shard in self._shards])
+        (folder / FOLDER / SIZES_FILE).write_text(f"{sizes}\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Sharded:
@@ -91,22 +63,6 @@ class Sharded:
         if numbers != list(range(len(numbers))) or not numbers:
             raise BadData(str(folder / FOLDER), f"holds parts {numbers}", "Build the release again")
         return cls([Index.load(folder / FOLDER / str(number)) for number in numbers])
-
-
-def merge(answers: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The best k of several answers to the same queries.
-
-    Args:
-        answers: scores float32 [B, k] and items int64 [B, k] each; -inf and `NO_ITEM` where there is none.
-        k: How many.
-
-    Returns:
-        scores float32 [B, k] and items int64 [B, k], best first; of equal scores the first answer's.
-    """
-    scores = np.concatenate([found for found, _ in answers], axis=1)
-    items = np.concatenate([found for _, found in answers], axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(items, order, axis=1)
 
 
 def build_sharded(vectors: np.ndarray, shards: int, kind: str = "auto") -> Sharded:
@@ -124,6 +80,12 @@ def build_sharded(vectors: np.ndarray, shards: int, kind: str = "auto") -> Shard
     return Sharded([build(part, kind) for part in np.array_split(vectors, shards)])
 
 
+def even_sizes(items: int, shards: int) -> list[int]:
+    """Items of each part where a catalogue is divided evenly, as `numpy.array_split` does."""
+    whole, more = divmod(items, shards)
+    return [whole + (at < more) for at in range(shards)]
+
+
 def open_index(folder: Path) -> Index | Sharded:
     """A release's index, in one or in several parts.
 
@@ -131,3 +93,6 @@ def open_index(folder: Path) -> Index | Sharded:
         BadData: A file is missing or damaged.
     """
     return Sharded.load(folder) if (folder / FOLDER).is_dir() else Index.load(folder)
+
+
+__all__ = ["FOLDER", "SIZES_FILE", "Sharded", "build_sharded", "even_sizes", "merge", "open_index"]

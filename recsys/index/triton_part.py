@@ -1,0 +1,98 @@
+"""A part of the index that another machine's Triton holds, asked over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from recsys.errors import Unavailable
+from recsys.index.scatter import Scattered
+from recsys.index.shard_model import ALLOWED, ITEMS, MODEL, QUERIES, SCORES, TOP
+from recsys.serving.breaker import Breaker
+
+_RECONNECT_MS: Final = 1_000
+"""gRPC would wait up to two minutes before it tries a server again that was away."""
+
+
+class TritonPart:
+    """One Triton server with one part of the catalogue; see `recsys.index.scatter.Part`.
+
+    After two calls in a row without an answer it is left alone and tried again by itself, so that a server
+    that hangs costs two requests their time limit and not all.
+
+    Args:
+        address: `host:port` of its gRPC service.
+        timeout_s: Time limit of a call.
+        version: The release whose part is to answer; whichever there is when empty.
+    """
+
+    def __init__(self, address: str, timeout_s: float, version: str = "") -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._version = version
+        options = [("grpc.max_reconnect_backoff_ms", _RECONNECT_MS)]
+        self._client = InferenceServerClient(address, channel_args=options)
+        self._breaker = Breaker()
+
+    def search(
+        self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k of its items with the greatest inner product; see `Index.search`.
+
+        Raises:
+            Unavailable: The server did not answer in time, or cannot.
+        """
+        tensors: dict[str, np.ndarray] = {
+            QUERIES: queries.astype(np.float32),
+            TOP: np.full((len(queries), 1), k, np.int32),
+        }
+        if allowed is not None:
+            each = np.broadcast_to(allowed, (len(queries), allowed.shape[-1]))
+            tensors[ALLOWED] = np.packbits(each, axis=1, bitorder="little")
+        return self._breaker.call(self._ask, tensors)
+
+    def inner_products(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """The scores that given items of its own have; see `Index.inner_products`.
+
+        Raises:
+            Unavailable: The server did not answer in time, or cannot.
+        """
+        tensors: dict[str, np.ndarray] = {
+            QUERIES: queries.astype(np.float32),
+            TOP: np.zeros((len(queries), 1), np.int32),
+            ITEMS: items.astype(np.int64),
+        }
+        return self._breaker.call(self._ask, tensors)[0]
+
+    def _ask(self, tensors: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        ports = []
+        for name, array in tensors.items():
+            port = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+            port.set_data_from_numpy(np.ascontiguousarray(array))
+            ports.append(port)
+        try:
+            found: Any = self._client.infer(
+                MODEL, ports, model_version=self._version, client_timeout=self._timeout_s
+            )
+        except InferenceServerException as error:
+            cause = " ".join(str(error.message()).split()) or str(error.status())
+            raise Unavailable(f"index part at {self._address}", cause, "See the log of its server") from error
+        return found.as_numpy(SCORES), found.as_numpy(ITEMS)
+
+
+def scattered(
+    addresses: Sequence[str], sizes: Sequence[int], timeout_s: float, version: str = ""
+) -> Scattered:
+    """An index whose parts lie on other machines.
+
+    Args:
+        addresses: `host:port` of the gRPC service of each part's server, in the catalogue's order.
+        sizes: Items of each part.
+        timeout_s: Time limit of a call to each.
+        version: The release whose parts are to answer.
+    """
+    return Scattered([TritonPart(address, timeout_s, version) for address in addresses], sizes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -15,6 +17,8 @@ from pydantic import (
 )
 
 from recsys.schema import UNKNOWN
+
+_DIGITS: Final = re.compile(r"-?[0-9]+")
 
 
 def _not_unknown(user_id: int) -> int:
@@ -30,6 +34,13 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _written(value: Any) -> Any:
+    """In a URL an integer is its digits: no 5.0, no 1_000 and no blanks."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("write an integer as its digits alone")
+    return value
+
+
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 UserId = Annotated[
     int,
@@ -38,6 +49,9 @@ UserId = Annotated[
     Field(json_schema_extra={"not": {"const": UNKNOWN}}),
 ]
 ItemId = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, description="the shop's item")]
+Written = BeforeValidator(_written)
+"""Of integers in a URL."""
+
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799, description="unix seconds")]
 EventId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 DeviceName = Literal["mobile", "desktop", "tablet"]

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from recsys.online import api
 from recsys.online.answer_json import written
@@ -93,20 +94,29 @@ async def accept(asked: api.EventBody, request: Request) -> api.EventsAccepted:
 
 
 @router.delete("/users/{user_id}/history", dependencies=[Depends(needs(Scope.ADMIN))], responses=_PROBLEM)
-async def forget(user_id: Annotated[api.UserId, Path()], request: Request) -> api.Forgotten:
+async def forget(user_id: Annotated[api.UserId, api.Written, Path()], request: Request) -> api.Forgotten:
     """Forget what a user did: seen and recent items, behaviour features, and what a replay would bring."""
     until_ms = await _services(request).writer.forget(user_id)
     return api.Forgotten(request_id=request_id.get(), user_id=user_id, until_ms=until_ms)
 
 
-@router.get("/items", dependencies=[Depends(needs(Scope.READ))], responses=_PROBLEM)
+async def _given_once(request: Request) -> None:
+    """Refuse a page that is asked for in two ways at once, of which one would be passed over in silence."""
+    names = [name for name, _ in request.query_params.multi_items() if name in {"category", "after", "limit"}]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RequestValidationError([{"loc": ("query", name), "msg": "given twice"} for name in twice])
+
+
+@router.get("/items", dependencies=[Depends(needs(Scope.READ)), Depends(_given_once)], responses=_PROBLEM)
 async def items(
     request: Request,
     *,
-    ids: Annotated[list[api.ItemId] | None, Query(max_length=api.MAX_TOP_K)] = None,
+    ids: Annotated[list[Annotated[api.ItemId, api.Written]] | None, Query(max_length=api.MAX_TOP_K)] = None,
     category: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
-    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the page before")] = 0,
-    limit: Annotated[int, Query(ge=1, le=api.MAX_TOP_K)] = 100,
+    after: Annotated[
+        int, Query(ge=0, le=2**63 - 1, description="`next` of the page before"), api.Written
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=api.MAX_TOP_K), api.Written] = 100,
 ) -> api.ItemPage:
     """The shop's items: some by id, or page by page."""
     catalogue = await asyncio.to_thread(_services(request).catalogues.current)

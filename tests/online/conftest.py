@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import redis
+from factories.caller import Caller, open_caller
 from feast.protos.feast.types.Value_pb2 import Value
 
 from recsys import schema
 from recsys.errors import Unavailable
 from recsys.features.feast_layout import ITEM_VIEW, entity_key, field_name
+from recsys.local.ports import free_port
 from recsys.online.top_categories import Change
+from recsys.settings import GatewaySettings, Settings, ValkeySettings
 
 
 class Clock:
@@ -154,3 +157,27 @@ def make_home(path: Path, items: int = 40) -> ShopHome:
 @pytest.fixture
 def shop_home(tmp_path: Path) -> ShopHome:
     return make_home(tmp_path)
+
+
+@pytest.fixture
+def gateway_settings(shop_home: ShopHome, valkey: redis.Redis) -> Settings:
+    """Valkey runs, Triton does not."""
+    port = valkey.connection_pool.connection_kwargs["port"]
+    return Settings(
+        home=shop_home.path,
+        valkey=ValkeySettings(url=f"redis://127.0.0.1:{port}/0", timeout_s=2),
+        gateway=GatewaySettings(triton=f"127.0.0.1:{free_port()}", max_body_bytes=20_000),
+    )
+
+
+@pytest.fixture
+def caller(gateway_settings: Settings) -> Iterator[Caller]:
+    """A client of a gateway without Triton."""
+    yield from open_caller(gateway_settings)
+
+
+@pytest.fixture
+def alone(gateway_settings: Settings) -> Iterator[Caller]:
+    """A client of one with neither Triton nor Valkey."""
+    away = ValkeySettings(url=f"redis://127.0.0.1:{free_port()}/0")
+    yield from open_caller(gateway_settings.model_copy(update={"valkey": away}))

@@ -169,7 +169,7 @@ class _Run:
         self.refused += int(served.refused.sum())
         self._minutes["refused"][period] += served.refused.sum()
         self._latency.add(period, served.latency)  # of a refused one the deadline: see Day
-        waits = float(served.wait.sum())
+        waits = float(served.wait.sum()) * self.plan.profile.queue_share
         self._samples.append((at, waits, float(served.work.sum()), len(served.wait)))
 
     def _sync(self, now: float) -> None:

@@ -1,18 +1,13 @@
-"""Latency at a steady open-loop rate, and a measurement beside it."""
+"""Latency at a steady open-loop rate."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from recsys.capacity.profile import ServiceProfile
 from recsys.capacity.queueing import Queues
-from recsys.errors import BadData
 
 _WARM_UP = 0.1  # share of the simulated time that is left out
 
@@ -79,52 +74,3 @@ def predict(
         float(quantiles[2]),
         float(served.refused[counted].mean()),
     )
-
-
-def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int = 0) -> list[dict[str, float]]:
-    """Measured open-loop runs beside what the model says.
-
-    Args:
-        profile: Service times of the server that was measured.
-        runs: Each with `rate`, in requests a second, `p50_ms` and `p99_ms`.
-        seed: Of all draws.
-
-    Returns:
-        For each run the rate, both p50 and p99 in milliseconds, and the model's relative errors.
-    """
-    lines = []
-    for run in runs:
-        said = predict(profile, float(run["rate"]), seed=seed)
-        lines.append(
-            {
-                "rate_rps": said.rate_rps,
-                "utilisation": said.utilisation,
-                "measured_p50_ms": float(run["p50_ms"]),
-                "predicted_p50_ms": said.p50_ms,
-                "p50_error": said.p50_ms / float(run["p50_ms"]) - 1,
-                "measured_p99_ms": float(run["p99_ms"]),
-                "predicted_p99_ms": said.p99_ms,
-                "p99_error": said.p99_ms / float(run["p99_ms"]) - 1,
-            }
-        )
-    return lines
-
-
-def open_loop_runs(path: Path) -> list[dict[str, Any]]:
-    """The open-loop runs of a benchmark's JSON: those of the ensemble, one user a request.
-
-    Raises:
-        BadData: There is none, or one lacks a percentile.
-    """
-    try:
-        document = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise BadData(str(path), f"is not JSON ({error})", "Give the JSON of a load test") from error
-    given = document.get("runs", ()) if isinstance(document, dict) else ()
-    opened = [run for run in given if run.get("rate") and run.get("rows", 1) == 1]
-    runs = [run for run in opened if run.get("variant", "ensemble") == "ensemble"]
-    if not runs or not all({"p50_ms", "p99_ms"} <= set(run) for run in runs):
-        raise BadData(
-            str(path), "holds no open-loop run with rate, p50_ms and p99_ms", "Measure one with --rate"
-        )
-    return runs

@@ -1,4 +1,4 @@
-"""The queues of all replicas, request by request: first come, first served by a replica's slots."""
+"""The queues of all replicas, request by request: first come, first served, or all at once and slower."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.capacity import sharing
 from recsys.capacity.profile import ServiceProfile
 
 
@@ -17,7 +18,8 @@ class Served:
 
     Attributes:
         arrival: When they came.
-        wait: How long they waited for a slot; the patience where they were refused.
+        wait: How long they waited for a slot, or were slowed down by others; the patience where they were
+            refused.
         latency: From arrival to answer; the patience where they were refused.
         work: How long each kept a slot busy, a batch's time shared among its requests; 0 where refused.
         refused: bool, left without an answer since they would have waited longer than the patience.
@@ -34,7 +36,9 @@ class Queues:
     """One queue and `profile.slots` slots for each replica.
 
     A request that would wait longer than the patience is refused and takes no service: with first come,
-    first served that changes nobody else's wait, whether it leaves at once or when its patience ends.
+    first served that changes nobody else's wait, whether it leaves at once or when its patience ends. Where
+    slots are shared nobody knows that beforehand: one is refused that finds as many in service as a replica
+    answers within the patience, and one that takes longer counts as refused and is served all the same.
 
     Args:
         profile: Service times.
@@ -49,7 +53,10 @@ class Queues:
         self.profile = profile
         self.patience_s = patience_s
         self._rng = rng
-        self._free_at = np.zeros((replicas, profile.slots))
+        self._free_at = np.zeros((replicas, int(profile.slots)))
+        self._since = 0.0
+        self._left = np.empty(0)  # of a service, where slots are shared
+        self._begun = np.empty(0, bool)
         self._arrival = np.empty(0)
         self._service = np.empty(0)
         self._replica = np.empty(0, np.int16)  # NumPy sorts 16 bits by radix
@@ -71,7 +78,10 @@ class Queues:
             replica: int64 [n], whose queue each joins.
         """
         self._arrival = np.concatenate([self._arrival, arrival])
-        self._service = np.concatenate([self._service, self.profile.draw(len(arrival), self._rng)])
+        service = self.profile.draw(len(arrival), self._rng)
+        self._service = np.concatenate([self._service, service])
+        self._left = np.concatenate([self._left, service])
+        self._begun = np.concatenate([self._begun, np.zeros(len(arrival), bool)])
         self._replica = np.concatenate([self._replica, replica.astype(np.int16)])
 
     def drop(self, replica: int) -> int:
@@ -81,14 +91,22 @@ class Queues:
         return int(len(kept) - kept.sum())
 
     def advance(self, until_s: float) -> Served:
-        """Serve what can begin before a time.
+        """Serve what can begin, or where slots are shared end, before a time.
 
         Args:
             until_s: No arrival before it may be offered later.
         """
         order = np.argsort(self._replica, kind="stable")  # within a replica they stand in order of arrival
-        arrival, service = self._arrival[order], self._service[order]
         bounds = np.searchsorted(self._replica[order], np.arange(len(self._free_at) + 1))
+        serve = self._share if self.profile.sharing else self._in_turn
+        served, gone = serve(order, bounds, float(until_s))
+        kept = np.empty(len(order), bool)
+        kept[order] = ~gone
+        self._keep(kept)
+        return served
+
+    def _in_turn(self, order: np.ndarray, bounds: np.ndarray, until_s: float) -> tuple[Served, np.ndarray]:
+        arrival, service = self._arrival[order], self._service[order]
         begin, end = np.full(len(order), np.nan), np.full(len(order), np.nan)
         work = np.zeros(len(order))
         _kernel()(
@@ -96,7 +114,7 @@ class Queues:
             service,
             bounds,
             self._free_at,
-            float(until_s),
+            until_s,
             self.patience_s,
             self.profile.batch_max,
             self.profile.batch_fixed_share,
@@ -108,13 +126,37 @@ class Queues:
         refused = left & np.isnan(end)
         wait = np.where(refused, self.patience_s, begin - arrival)
         latency = np.where(refused, self.patience_s, end - arrival + self.profile.overhead_ms / 1e3)
-        kept = np.empty(len(order), bool)
-        kept[order] = ~left
-        self._keep(kept)
-        return Served(arrival[left], wait[left], latency[left], work[left], refused[left])
+        return Served(arrival[left], wait[left], latency[left], work[left], refused[left]), left
+
+    def _share(self, order: np.ndarray, bounds: np.ndarray, until_s: float) -> tuple[Served, np.ndarray]:
+        arrival, service = self._arrival[order], self._service[order]
+        remaining, begun = self._left[order], self._begun[order]
+        end, refused = np.full(len(order), np.nan), np.zeros(len(order), bool)
+        most = min(self.patience_s * self.profile.capacity_rps, 1e9)
+        sharing.kernel()(
+            arrival,
+            remaining,
+            begun,
+            bounds,
+            self._since,
+            until_s,
+            float(self.profile.slots),
+            max(1, int(most)),
+            end,
+            refused,
+        )
+        self._left[order], self._begun[order], self._since = remaining, begun, until_s
+        left = refused | ~np.isnan(end)
+        work = np.where(refused, 0.0, service)  # what is late has been served for nothing
+        lost = np.maximum(end - arrival - service, 0.0)
+        refused |= lost > self.patience_s
+        wait = np.where(refused, self.patience_s, lost)
+        latency = np.where(refused, self.patience_s, end - arrival + self.profile.overhead_ms / 1e3)
+        return Served(arrival[left], wait[left], latency[left], work[left], refused[left]), left
 
     def _keep(self, kept: np.ndarray) -> None:
         self._arrival, self._service = self._arrival[kept], self._service[kept]
+        self._left, self._begun = self._left[kept], self._begun[kept]
         self._replica = self._replica[kept]
 
 

@@ -71,7 +71,10 @@ def capacity(
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(help="Open-loop load test (JSON) to check the queue model.", rich_help_panel=_WHAT),
+        typer.Option(
+            help="Open-loop load test (JSON) to check the queue model; the profile's own: half against half.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     p99: Annotated[
         float, typer.Option(min=0, help="Objective in ms; for --sweep.", rich_help_panel=_WHAT)
@@ -96,10 +99,10 @@ def capacity(
         )
     if min_replicas > max_replicas:
         raise BadUse("--min-replicas", f"is above --max-replicas {max_replicas}", "Lower it")
-    measured = _profile(profile)
     if compare is not None:
-        print_comparison(measured, compare, seed, json)
+        _compare(profile, compare, seed, json)
         return
+    measured = _profile(profile)
     if rate:
         print_predictions(measured, rate, min_replicas, seed, json)
         return
@@ -116,6 +119,16 @@ def capacity(
         print_sweep(plan, price, p99, json)
     else:
         print_day(plan, price, plot or get_settings().home / "capacity.html", json)
+
+
+def _compare(profile: Path, runs: Path, seed: int, json: bool) -> None:
+    """What is predicted was not fitted: of one file, every second rate is held back."""
+    from recsys.capacity.compare import held_back, open_loop_runs
+
+    if profile.resolve() == runs.resolve():
+        print_comparison(*held_back(runs), seed, json)
+    else:
+        print_comparison(_profile(profile), open_loop_runs(runs), seed, json)
 
 
 def _profile(path: Path) -> ServiceProfile:

@@ -111,22 +111,39 @@ def print_predictions(
     results.print(table(f"Steady rates, {replicas} replica(s)", columns, rows, right=columns))
 
 
-def print_comparison(profile: ServiceProfile, path: Path, seed: int, json: bool) -> None:
-    """Print a load test's percentiles beside the queue model's."""
-    from recsys.capacity.predict import compare, open_loop_runs
+def print_comparison(profile: ServiceProfile, runs: list[dict[str, Any]], seed: int, json: bool) -> None:
+    """Print a load test's percentiles beside the queue model's, and whether each line holds."""
+    from recsys.capacity.compare import HIGHEST_LOAD, TOLERANCES, compare
 
-    lines = compare(profile, open_loop_runs(path), seed)
+    lines = compare(profile, runs, seed)
+    judged = [one["holds"] for one in lines if one["holds"] is not None]
     if json:
-        print_json({"runs": lines})
+        model = profile.model_dump(mode="json", exclude={"samples_ms"})
+        print_json({"model": model, "tolerances": TOLERANCES, "runs": lines, "holds": all(judged)})
         return
-    columns = ("requests/s", "load", "p50 measured", "model", "", "p99 measured", "model ", " ")
+    beside = [column for number, name in enumerate(TOLERANCES) for column in (name, "model" + " " * number)]
+    columns = ("requests/s", "load", *beside, "worst", "holds")
     rows = [
-        (f"{one['rate_rps']:g}", f"{one['utilisation']:.0%}", f"{one['measured_p50_ms']:.1f}",
-         f"{one['predicted_p50_ms']:.1f}", f"{one['p50_error']:+.0%}", f"{one['measured_p99_ms']:.1f}",
-         f"{one['predicted_p99_ms']:.1f}", f"{one['p99_error']:+.0%}")
+        (
+            f"{one['rate_rps']:g}",
+            f"{one['utilisation']:.0%}",
+            *(_ms(one, f"{kind}_{name}_ms") for name in TOLERANCES for kind in ("measured", "predicted")),
+            f"{max((one.get(f'{name}_error', 0.0) for name in TOLERANCES), key=abs):+.0%}",
+            {True: "yes", False: "no", None: "too busy"}[one["holds"]],
+        )
         for one in lines
-    ]  # fmt: skip
-    results.print(table("Queue model against a load test, ms", columns, rows, right=columns))
+    ]
+    results.print(table("Load test beside the queue model, ms", columns, rows, right=columns[:-1]))
+    limits = ", ".join(f"{name} {limit:.0%}" for name, limit in TOLERANCES.items())
+    said = (
+        f"{sum(judged)} of {len(judged)} hold (within {limits}; judged up to a load of {HIGHEST_LOAD:.0%})."
+    )
+    results.print(said, soft_wrap=True)
+    results.print(f"Model: {profile.source}.", soft_wrap=True)
+
+
+def _ms(line: dict[str, Any], name: str) -> str:
+    return f"{line[name]:.1f}" if name in line else ""
 
 
 def _document(day: Day, price: Price | None) -> dict[str, Any]:

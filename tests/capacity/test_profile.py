@@ -58,6 +58,8 @@ def test_a_slow_open_loop_tells_the_service_time_rather_than_one_caller(tmp_path
         ('{"p50_ms": 8}', "p50_ms <= p95_ms"),
         ('{"p50_ms": 8, "p95_ms": 9, "p99_ms": 9, "slot": 1}', "slot"),
         ('{"samples_ms": [1, -1]}', "positive"),
+        ('{"samples_ms": [1], "slots": 1.5}', "whole"),
+        ('{"samples_ms": [1], "sharing": true, "batch_max": 4}', "exclude each other"),
         ('{"runs": []}', "concurrency 1"),
         ('{"runs": [{"variant": "ensemble", "concurrency": 1}]}', "lacks 'throughput_rps'"),
     ],

@@ -48,6 +48,19 @@ def test_steady_rates_and_a_load_test_beside_the_model(run, profile, tmp_path) -
     assert line["p50_error"] == pytest.approx(line["predicted_p50_ms"] / 25.0 - 1)
 
 
+def test_a_benchmark_is_held_beside_itself_half_against_half(run, tmp_path) -> None:
+    path = tmp_path / "bench.json"
+    slow = {"p50_ms": 10.0, "p95_ms": 13.0, "p99_ms": 15.0}
+    runs = [{"variant": "ensemble", "rate": rate, **slow} for rate in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+    path.write_text(json.dumps({"runs": runs}))
+    found = json.loads(run("capacity", "--profile", path, "--compare", path, "--json").out)
+    assert [line["rate_rps"] for line in found["runs"]] == [2, 4, 6]
+    assert found["holds"] is True
+    assert "1, 3, 5 requests/s" in found["model"]["source"]
+    done = run("capacity", "--profile", path, "--compare", path)
+    assert "3 of 3 hold: within p50 20%, p95 30%, p99 40%" in done.out
+
+
 def test_no_price_is_said_and_not_invented(run, profile, curve) -> None:
     done = run("capacity", "--profile", profile, "--curve", curve, "--node", "z9.huge", "--json")
     assert done.code == 0

@@ -58,7 +58,7 @@ def test_a_benchmark_is_held_beside_itself_half_against_half(run, tmp_path) -> N
     assert found["holds"] is True
     assert "1, 3, 5 requests/s" in found["model"]["source"]
     done = run("capacity", "--profile", path, "--compare", path)
-    assert "3 of 3 hold: within p50 20%, p95 30%, p99 40%" in done.out
+    assert "3 of 3 hold (within p50 20%, p95 30%, p99 40%" in done.out
 
 
 def test_no_price_is_said_and_not_invented(run, profile, curve) -> None:

@@ -37,6 +37,9 @@ class ServingSettings(BaseModel):
     item_refresh_s: float = Field(60.0, gt=0, description="how often Feast's item values are re-read")
     sampling: Literal["top", "weighted"] = Field("top", description="weighted: without replacement, seeded")
     temperature: float = Field(0.1, gt=0, description="of the softmax over an answer's scores")
+    sampling_temperature: float = Field(
+        0.005, gt=0, description="of the draws of a weighted answer; lower is closer to the best by score"
+    )
     sampling_seed: int = Field(0, ge=0)
     diversity: float = Field(0.0, ge=0, le=1, description="weight of difference in MMR; 0: by score alone")
     popular_places: int = Field(4, ge=0, description="candidates that are popular over all")

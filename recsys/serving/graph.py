@@ -185,7 +185,14 @@ MODELS: Final[tuple[Model, ...]] = (
             *CHOICE_INPUTS,
         ),
         outputs=_same("ordered_items", "ordered_scores", "ordered_sources", "degraded"),
-        parameters=("returned", "sampling", "temperature", "sampling_seed", "diversity"),
+        parameters=(
+            "returned",
+            "sampling",
+            "temperature",
+            "sampling_temperature",
+            "sampling_seed",
+            "diversity",
+        ),
     ),
     Model(
         "item_id_decoder",

@@ -25,8 +25,10 @@ class SoftmaxSampling:
 
     Attributes:
         returned: N.
-        temperature: Of the softmax; lower is sharper.
+        temperature: Of the softmax that is put out as scores; lower is sharper.
         weighted: Sample instead of taking the best.
+        sampling_temperature: Of the softmax that is drawn from. The ranker's scores crowd near 1: the ten
+            best lie within hundredths, so at 0.1 every candidate is nearly as likely as the best.
         seed: Of the sample. The same user, time and seeds give the same sample, in any batch.
         diversity: Weight of the items' difference, 0 to 1; see `recsys.serving.diversity`.
         vectors: What the items are like; only needed for diversity.
@@ -35,6 +37,7 @@ class SoftmaxSampling:
     returned: int
     temperature: float = 0.1
     weighted: bool = False
+    sampling_temperature: float = 0.005
     seed: int = 0
     diversity: float = 0.0
     vectors: ItemVectors | None = field(default=None, compare=False)
@@ -78,7 +81,7 @@ class SoftmaxSampling:
         spread = np.where(diversity < 0, self.diversity, diversity)
         keys = scores
         if weighted.any():
-            noisy = scores / self.temperature + self._gumbel(inputs)
+            noisy = scores / self.sampling_temperature + self._gumbel(inputs)
             keys = np.where(weighted[:, None], noisy, scores)
         count = min(self.returned, scores.shape[1])
         picked = np.argsort(-keys, axis=1, kind="stable")[:, :count]
@@ -144,18 +147,21 @@ def load(artefacts: Path, parameters: Mapping[str, str]) -> SoftmaxSampling:
     Raises:
         BadUse: There is no such way of sampling, or the temperature or diversity is out of range.
     """
-    sampling, temperature = parameters["sampling"], float(parameters["temperature"])
-    diversity = float(parameters["diversity"])
+    sampling, diversity = parameters["sampling"], float(parameters["diversity"])
+    temperature, drawn_at = (float(parameters[name]) for name in ("temperature", "sampling_temperature"))
     if sampling not in ("top", "weighted"):
         raise BadUse(f"sampling {sampling!r}", "there is no such way", "Use top or weighted")
     if not temperature > 0:
         raise BadUse(f"temperature {temperature:g}", "is not positive", "Use 0.1 or so")
+    if not drawn_at > 0:
+        raise BadUse(f"sampling_temperature {drawn_at:g}", "is not positive", "Use 0.005 or so")
     if not 0 <= diversity <= 1:
         raise BadUse(f"diversity {diversity:g}", "is not a share", "Use 0 to 1")
     return SoftmaxSampling(
         int(parameters["returned"]),
         temperature,
         sampling == "weighted",
+        drawn_at,
         int(parameters["sampling_seed"]),
         diversity,
         ItemVectors(artefacts),

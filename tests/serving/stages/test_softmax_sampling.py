@@ -87,7 +87,7 @@ def test_great_scores_do_not_overflow() -> None:
 )
 def test_sorted_unique_and_normalised(scores: list[float], returned: int, weighted: bool, seed: int) -> None:
     items = [[item if item % 5 else NO_ITEM for item in range(len(scores))]]
-    stage = SoftmaxSampling(returned, temperature=1.0, weighted=weighted, seed=seed)
+    stage = SoftmaxSampling(returned, temperature=1.0, weighted=weighted, sampling_temperature=1.0, seed=seed)
     out = stage.run(ask(items, [scores]))
     answer = out["ordered_items"][0]
     there = answer[answer != NO_ITEM]
@@ -122,17 +122,28 @@ def test_samples_follow_the_weights() -> None:
     scores = np.array([0.1, 0.4, 0.9])
     expected = np.exp(scores / temperature)
     expected = expected / expected.sum() * users
-    out = SoftmaxSampling(1, temperature, weighted=True, seed=7).run(
+    out = SoftmaxSampling(1, weighted=True, sampling_temperature=temperature, seed=7).run(
         ask([[0, 1, 2]] * users, [scores.tolist()] * users)
     )
     drawn = np.bincount(out["ordered_items"][:, 0], minlength=3)
     assert ((drawn - expected) ** 2 / expected).sum() < 13.8  # p = 0.001
 
 
+def test_a_sample_of_scores_as_the_ranker_gives_them_keeps_most_of_the_best() -> None:
+    """Logits from 6 down, as a softsign near 1: what is drawn by default is neither the best nor anything."""
+    logit = np.linspace(6, -4, 300)
+    scores = 0.5 + 0.5 * logit / (1 + np.abs(logit))
+    items = np.tile(np.arange(300), (2_000, 1))
+    out = SoftmaxSampling(10, weighted=True).run(ask(items.tolist(), [scores.tolist()] * len(items)))
+    best = (out["ordered_items"] < 10).mean()
+    assert 0.2 < best < 0.95
+    assert (out["ordered_items"] < 100).mean() > 0.99
+
+
 def test_a_request_may_choose_otherwise_and_changes_nobody_elses_answer(release: Path) -> None:
     rng = np.random.default_rng(0)
     items, clicks = np.argsort(rng.random((4, 60)), axis=1).tolist(), rng.random((4, 60)).tolist()
-    stage = SoftmaxSampling(20, vectors=ItemVectors(release))
+    stage = SoftmaxSampling(20, sampling_temperature=0.1, vectors=ItemVectors(release))
     plain, inputs = stage.run(ask(items, clicks)), ask(items, clicks)
     inputs["sampling"][1] = 1
     inputs["top_k"][1:] = 7
@@ -182,13 +193,18 @@ def test_parameters_are_read_and_checked() -> None:
         "returned": "5",
         "sampling": "weighted",
         "temperature": "0.2",
+        "sampling_temperature": "0.01",
         "sampling_seed": "9",
         "diversity": "0",
     }
-    assert load(Path(), parameters) == SoftmaxSampling(5, 0.2, weighted=True, seed=9)
+    assert load(Path(), parameters) == SoftmaxSampling(
+        5, 0.2, weighted=True, sampling_temperature=0.01, seed=9
+    )
     with pytest.raises(BadUse, match="no such way"):
         load(Path(), parameters | {"sampling": "best"})
     with pytest.raises(BadUse, match="not positive"):
         load(Path(), parameters | {"temperature": "0"})
+    with pytest.raises(BadUse, match=r"sampling_temperature 0: is not positive"):
+        load(Path(), parameters | {"sampling_temperature": "0"})
     with pytest.raises(BadUse, match="not a share"):
         load(Path(), parameters | {"diversity": "1.5"})

@@ -117,6 +117,9 @@ RECENT_FEATURES: Final[dict[str, np.dtype]] = {
     "recent_items": np.dtype("int64"),
     "recent_ages": np.dtype("float32"),
 }
+ITEM_POPULARITY: Final = "item_popularity"
+"""A ranker's input, float32 [rows, 1]: how popular an item is right now; see `recsys.features.popularity`."""
+
 EMBEDDING_FEATURES: Final = ("image_embedding", "text_embedding")
 EMBEDDING_DIM: Final = 64
 """Width of the towers' output and of each multimodal embedding."""

@@ -187,6 +187,7 @@ class RankingSettings(FitSettings):
     popular_share: float = Field(0.1, ge=0, le=1, description="drawn by popularity, like in-batch negatives")
     validation_rows: int = Field(4_000, ge=0, description="clicks of the last day held out, at most")
     intent: int = Field(16, ge=0, description="width of the network over the newest clicks; 0: none")
+    popularity: bool = Field(False, description="whether it is told how popular an item is right now")
     head_loss: float = Field(
         0.1, ge=0, description="weight of carts' and purchases' losses; 0: no such heads"
     )

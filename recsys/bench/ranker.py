@@ -20,6 +20,7 @@ from recsys.schema import (
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
     ITEM_IDS_FILE,
+    ITEM_POPULARITY,
     RECENT_CLICKS,
     RECENT_FEATURES,
     USER_FEATURES,
@@ -100,6 +101,7 @@ def _inputs(candidates: int, items: int) -> Arrays:
             inputs[name] = drawn.astype(dtype)
     inputs["item_id"] = _FIRST_ITEM + np.arange(candidates)[None] % items
     inputs["user_embedding"] = rng.normal(size=(1, EMBEDDING_DIM)).astype(np.float32)
+    inputs[ITEM_POPULARITY] = rng.normal(size=(1, candidates)).astype(np.float32)
     for name, dtype in RECENT_FEATURES.items():
         inputs[name] = np.zeros((1, RECENT_CLICKS), dtype)
     for name in EMBEDDING_FEATURES:

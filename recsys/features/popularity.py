@@ -5,19 +5,21 @@ What a model is told is how an item's count c compares with the mean m over the 
 
     log((c / m + SMOOTH) / (1 + SMOOTH))
 
-Both decay alike, so the time that has passed since the newest interaction cancels out: the value is a function
-of what happened before a moment, not of the moment, and a list that is read a few seconds late is not wrong
-by decay. Before any interaction, and for a store that is empty, it is 0 for every item.
+Both decay alike, so the time that has passed since the newest interaction cancels out: the value is a
+function of what happened before a moment, not of the moment, and a list that is read late is not wrong by
+decay. Before any interaction, and for a store that is empty, it is 0 for every item.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:  # serving runs the formula alone, in processes that do without pandas
+    import pandas as pd
 
 Floats = NDArray[np.floating]
 
@@ -74,19 +76,35 @@ class PopularityLog:
             item_ids: The shop's id of each item index; other items are left out.
             half_life_s: After which an interaction counts half, seconds.
         """
+        import pandas as pd
+
         ids = np.asarray(item_ids, dtype=np.int64)
         item = pd.Index(ids).get_indexer(interactions["item_id"]).astype(np.int64)
         counted = item >= 0
         if "click" in interactions:
             counted &= interactions["click"].to_numpy() == 1
         time, item = interactions["timestamp"].to_numpy(np.int64)[counted], item[counted]
-        start = int(time.min(initial=0)) if not len(time) else int(time.min())
+        return cls.of(item, time, len(ids), half_life_s)
+
+    @classmethod
+    def of(
+        cls, item: NDArray[np.int64], time: NDArray[np.int64], items: int, half_life_s: float
+    ) -> PopularityLog:
+        """Orders interactions of known items.
+
+        Args:
+            item: Item indexes, int64 [e].
+            time: Unix seconds, int64 [e].
+            items: Size of the catalogue.
+            half_life_s: As for `build`.
+        """
+        start = int(time.min()) if len(time) else 0
         span = int(time.max(initial=start)) - start + 2
         key = item * span + (time - start)
         order = np.argsort(key, kind="stable")
         moment = np.sort(time)
         return cls(
-            len(ids),
+            items,
             start,
             span,
             key[order],

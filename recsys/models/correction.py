@@ -10,13 +10,15 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from recsys.features.popularity import PopularityLog
 from recsys.models import heads
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.heads import Heads
 from recsys.models.intent import RECENT, Intent
 from recsys.models.intent_fit import Lists, fit_intent
 from recsys.models.ranking import ChainLists, Tensors, chain_lists, tensors, tile
-from recsys.settings import RankingSettings
+from recsys.schema import ITEM_POPULARITY
+from recsys.settings import RankingSettings, get_settings
 
 if TYPE_CHECKING:  # which imports this module
     from recsys.models.dlrm import Ranker
@@ -46,7 +48,7 @@ def finished(
     held = held.looking_back()
     items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
     if settings.intent:
-        intent = Intent(catalogue, towers.items, settings.intent, seed)
+        intent = Intent(catalogue, towers.items, settings.intent, seed, settings.popularity)
         shown = chain_lists(ranker.model, towers, items, held)
         found = fit_intent(intent, _lists(intent, shown, held, items, towers.items), seed)
         ranker.history[-1] |= found
@@ -73,15 +75,18 @@ def _heads(ranker: Ranker, items: Tensors, held: Examples, settings: RankingSett
 
 def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, vectors: np.ndarray) -> Lists:
     features = []
+    popularity = popularity_log(held, len(vectors))
     for at in range(0, len(held), _ROWS):
         part = slice(at, at + _ROWS)
         found = tf.constant(shown.items[part])
         recent = {name: tf.constant(held.inputs[name][part]) for name in RECENT}
         width = tf.shape(found)[1]
+        popular = popularity.before(shown.items[part], held.timestamp[part])
         user = {name: tf.repeat(each, width, axis=0) for name, each in intent.user(recent).items()}
         flat = tf.reshape(found, [-1])
         item = {name: tf.gather(items[name], flat) for name in (intent.category, "price")}
         item["item_vector"] = tf.gather(vectors, flat)
+        item[ITEM_POPULARITY] = tf.constant(popular.reshape(-1, 1))
         features.append(intent.features(user, item).numpy().reshape(*found.shape, -1))
     return Lists(
         shown.retrieved,
@@ -90,6 +95,17 @@ def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, ve
         shown.column,
         held.inputs["user_id"][:, 0],
     )
+
+
+def popularity_log(rows: Examples, items: int) -> PopularityLog:
+    """How popular items were, by the clicks that rows look back on.
+
+    Args:
+        rows: With their log.
+        items: Size of the catalogue.
+    """
+    half_life_s = get_settings().popularity.half_life_s
+    return PopularityLog.of(rows.log.item, rows.log.timestamp, items, half_life_s)
 
 
 def _calibration(ranker: Ranker, items: Tensors, held: Examples, seed: int) -> tuple[float, float]:
@@ -139,11 +155,16 @@ def _own(ranker: Ranker, catalogue: Tensors, rows: Examples) -> Iterator[Tensors
 
 def _tiled(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndarray) -> Iterator[Tensors]:
     """A ranker's inputs for items [rows, K], some rows at a time."""
+    told = ranker.intent is not None and ranker.intent.popularity
+    popularity = popularity_log(rows, len(next(iter(catalogue.values())))) if told else None
     for at in range(0, len(rows), _ROWS):
         part = rows.take(np.arange(at, min(at + _ROWS, len(rows))))
         given = tensors(part)
         chosen = tf.constant(items[at : at + _ROWS])
         inputs = tile(given, catalogue, chosen)
+        if popularity is not None:
+            popular = popularity.before(items[at : at + _ROWS], part.timestamp)
+            inputs[ITEM_POPULARITY] = tf.constant(popular.reshape(-1, 1))
         own = {name: given[name] for name in RECENT if name in given}
         if ranker.towers is not None:
             own["user_embedding"] = ranker.towers.users(given)

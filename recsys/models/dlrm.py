@@ -77,7 +77,8 @@ class Ranker:
     def inputs(self) -> tuple[str, ...]:
         """What it scores: `FEATURES`, and of the query tower's output and newest clicks what it builds on."""
         tower = () if self.towers is None else ("user_embedding",)
-        return (*FEATURES, *tower, *(() if self.intent is None else RECENT))
+        told = (schema.ITEM_POPULARITY,) if self.intent is not None and self.intent.popularity else ()
+        return (*FEATURES, *told, *tower, *(() if self.intent is None else RECENT))
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Click score in 0..1, float32 [rows, 1], of `inputs`, tiled to the same rows.

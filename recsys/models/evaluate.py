@@ -107,7 +107,7 @@ class _Measured:
 def _measure(
     release_dir: Path, dataset: Dataset, test: EvaluatedRows, chosen: Sequence[str], progress: Progress
 ) -> _Measured:
-    sizes = test.settings.evaluation
+    sizes, popularity = test.settings.evaluation, test.popularity
     served = serve(
         release_dir,
         test.rows,
@@ -117,6 +117,7 @@ def _measure(
         test.seen,
         ClickLog.build(test.history, test.item_ids, test.settings.recents.kept_s),
         sizes.unseen_rows,
+        popularity=popularity,
     )
     nobody = hidden(test.rows.head(sizes.anonymous_rows), default_age(dataset))
     anonymous = serve(
@@ -125,6 +126,7 @@ def _measure(
         test.item[: len(nobody)],
         test.settings,
         lambda share: progress("anonymous users", share),
+        popularity=popularity,
     )
     progress("ranker", None)
     pairs = ranker_auc.pairs(release_dir, dataset, test.rows, test.history, rows=sizes.auc_rows, seed=_SEED)

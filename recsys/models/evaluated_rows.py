@@ -13,6 +13,7 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import evaluation_sample, positives, train_days, valid_days
 from recsys.errors import BadData
+from recsys.features.popularity import PopularityLog
 from recsys.features.training import feature_rows
 from recsys.models.seen_before import SeenBefore
 from recsys.settings import Settings
@@ -71,6 +72,11 @@ class EvaluatedRows:
     def items(self) -> int:
         """Size of the catalogue."""
         return len(self.item_ids)
+
+    @property
+    def popularity(self) -> PopularityLog:
+        """How popular items were at any moment."""
+        return PopularityLog.build(self.history, self.item_ids, self.settings.popularity.half_life_s)
 
     @property
     def users(self) -> np.ndarray:

@@ -8,7 +8,8 @@ For each of three half-lives (a quarter of an hour, a day, two weeks), a click w
 * and how many clicks there are at all.
 
 A small network turns these into a number that is added to retrieval's score. It sees nothing else: for a
-visitor without clicks all of it is one constant, and the order stays as it was.
+visitor without clicks all of it is one constant, and the order stays as it was; unless it is told how popular
+the item is right now (`recsys.features.popularity`), too.
 
 Everything that depends on the user alone is computed from the user's inputs alone, and meets the item in
 inner products and element by element, so that `recsys.release.dlrm_rewrite` can compute it once a user.
@@ -43,9 +44,12 @@ class Intent(tf.Module):
         vectors: The candidate tower's, float32 [n, 64].
         hidden: Width of the network's hidden layer.
         seed: Of its initial weights.
+        popularity: Whether one more feature says how popular the item is.
     """
 
-    def __init__(self, catalogue: Catalogue, vectors: np.ndarray, hidden: int, seed: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, vectors: np.ndarray, hidden: int, seed: int, popularity: bool = False
+    ) -> None:
         super().__init__(name="intent")
         self.category, self._codes = _category(catalogue)
         self._items = len(catalogue)
@@ -54,19 +58,21 @@ class Intent(tf.Module):
         self._price = catalogue.inputs["price"].astype(np.float32)
         self._vectors = np.asarray(vectors, dtype=np.float32)
         rng = np.random.default_rng(seed)
-        first = rng.normal(0, FEATURES**-0.5, (FEATURES, hidden)).astype(np.float32)
+        self.popularity = popularity
+        size = FEATURES + popularity
+        first = rng.normal(0, size**-0.5, (size, hidden)).astype(np.float32)
         self.first = tf.Variable(first, name="intent_first")
         self.bias = tf.Variable(np.zeros(hidden, np.float32), name="intent_bias")
         self.second = tf.Variable(np.zeros((hidden, 1), np.float32), name="intent_second")
-        self.linear = tf.Variable(np.zeros((FEATURES, 1), np.float32), name="intent_linear")
+        self.linear = tf.Variable(np.zeros((size, 1), np.float32), name="intent_linear")
         self.more = tf.Variable(0.0, name="intent_more")
 
     def __call__(self, inputs: Tensors, retrieved: tf.Tensor) -> tf.Tensor:
         """What to add to a ranker's logit, float32 [rows, 1].
 
         Args:
-            inputs: `schema.RECENT_FEATURES`, the category and price of each row's item, and `item_vector`,
-                [rows, 64].
+            inputs: `schema.RECENT_FEATURES`, the category and price of each row's item, `item_vector`
+                [rows, 64], and `schema.ITEM_POPULARITY` where it is told.
             retrieved: Retrieval's score of the item, [rows, 1].
         """
         return self.added(self.features(self.user(inputs), inputs), retrieved)
@@ -76,7 +82,7 @@ class Intent(tf.Module):
         return self.more * retrieved + self.network(features)
 
     def network(self, features: tf.Tensor) -> tf.Tensor:
-        """The network, [rows, 1], over features [rows, `FEATURES`]."""
+        """The network, [rows, 1], over features."""
         hidden = tf.nn.relu(tf.matmul(features, self.first) + self.bias)
         return tf.matmul(hidden, self.second) + tf.matmul(features, self.linear)
 
@@ -106,11 +112,11 @@ class Intent(tf.Module):
         }
 
     def features(self, user: Tensors, inputs: Tensors) -> tf.Tensor:
-        """The features of each row's item, float32 [rows, `FEATURES`].
+        """The features of each row's item, float32 [rows, `FEATURES` and its popularity].
 
         Args:
             user: Of `user`, for the same rows.
-            inputs: The item's category and price, [rows, 1], and `item_vector` [rows, 64].
+            inputs: As for a call.
         """
         code = tf.one_hot(inputs[self.category][:, 0], self._codes, dtype=tf.float32)
         found = []
@@ -124,6 +130,8 @@ class Intent(tf.Module):
                 apart * any_clicks,
                 tf.math.log(total + 1.0),
             ]
+        if self.popularity:
+            found.append(inputs[schema.ITEM_POPULARITY])
         return tf.concat(found, axis=1)
 
     def fold(self, mean: np.ndarray, deviation: np.ndarray) -> None:
@@ -132,8 +140,8 @@ class Intent(tf.Module):
         A constant that this adds to all items is left out.
 
         Args:
-            mean: float [`FEATURES`].
-            deviation: float [`FEATURES`], positive.
+            mean: float [features].
+            deviation: float [features], positive.
         """
         self.first.assign(self.first / deviation[:, None].astype(np.float32))
         self.bias.assign(self.bias - tf.linalg.matvec(self.first, mean.astype(np.float32), transpose_a=True))

@@ -16,6 +16,7 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import evaluation_sample, valid_days
 from recsys.errors import BadData
+from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models.served import all_ranked
@@ -107,6 +108,7 @@ def ranked(
         unknown = rows["item_id"].to_numpy()[item < 0][0]
         raise BadData(f"item {unknown}", f"{release_dir} does not hold it", "Use the data it was trained on")
     log = ClickLog.build(history, ids, settings.recents.kept_s)
+    popularity = PopularityLog.build(history, ids, settings.popularity.half_life_s)
     chain = Chain(release_dir, all_ranked(settings))
 
     def ask(at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,7 +116,9 @@ def ranked(
         request = {name: part[name].to_numpy() for name in ("user_id", *schema.CONTEXT_RAW)}
         known = {name: part[name].to_numpy() for name in ("age", "gender", "top_category")}
         known |= log.recent(part["user_id"], part["timestamp"]).tensors()
-        return _best(chain.run(request, known))
+        time = part["timestamp"].to_numpy()
+        made = {schema.ITEM_POPULARITY: lambda tensors: popularity.before(tensors["items"], time)}
+        return _best(chain.run(request, known, made))
 
     found = []
     starts = range(0, len(rows), _BATCH)

@@ -13,10 +13,12 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import valid_days
 from recsys.features.arrays import ArrayWorkflow
+from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models import metrics
 from recsys.serving.onnx_model import OnnxModel
+from recsys.settings import get_settings
 
 _ROWS: Final = 4_096
 _INPUTS: Final = (
@@ -25,6 +27,7 @@ _INPUTS: Final = (
     *schema.ITEM_FEATURES,
     *schema.EMBEDDING_FEATURES,
     *schema.RECENT_FEATURES,
+    schema.ITEM_POPULARITY,
     "user_embedding",
 )
 _TOWER_INPUTS: Final = (*schema.USER_FEATURES, *schema.CONTEXT_FEATURES, *schema.RECENT_FEATURES, "timestamp")
@@ -165,12 +168,15 @@ def score(release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None = 
             strict=True,
         )
     }
+    half_life_s = get_settings().popularity.half_life_s
+    popularity = PopularityLog.of(log.item, log.timestamp, len(ids), half_life_s)
     found = []
     for at in range(0, len(rows), _ROWS):
         part = slice(at, at + _ROWS)
         batch = {name: column[part].reshape(-1, 1) for name, column in columns.items()}
         batch |= {name: table[item[part]] for name, table in tables.items()}
         batch["timestamp"] = rows["timestamp"].to_numpy()[part, None]
+        batch[schema.ITEM_POPULARITY] = popularity.before(item[part, None], batch["timestamp"][:, 0])
         batch |= log.recent(rows["user_id"][part], rows["timestamp"][part]).tensors()
         batch["user_embedding"] = tower.run(batch)
         found.append(model.run(batch)[:, 0])

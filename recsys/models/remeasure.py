@@ -12,6 +12,7 @@ import pandas as pd
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import evaluation_sample, valid_days
+from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models import ranker_auc
@@ -48,7 +49,10 @@ def remeasure(
     rows = feature_rows(dataset, evaluation_sample(dataset, settings.evaluation.rows, _SEED), history)
     ids = np.load(release_dir / schema.ITEM_IDS_FILE)
     log = ClickLog.build(history, ids, settings.recents.kept_s)
-    served = serve(release_dir, rows, _indexes(ids, rows), settings, progress, log=log)
+    popularity = PopularityLog.build(history, ids, settings.popularity.half_life_s)
+    served = serve(
+        release_dir, rows, _indexes(ids, rows), settings, progress, log=log, popularity=popularity
+    )
     pairs = ranker_auc.pairs(
         release_dir, dataset, rows, history, rows=settings.evaluation.auc_rows, seed=_SEED
     )

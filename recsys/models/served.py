@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recsys import schema
+from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog, RecentClicks
 from recsys.models import metrics
 from recsys.models.outcomes import item_counts
@@ -103,6 +104,7 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
     log: ClickLog | None = None,
     unseen_rows: int | None = None,
     recents: RecentClicks | None = None,
+    popularity: PopularityLog | None = None,
 ) -> Served:
     """Asks the chain for each row, with the features that its user had at its time.
 
@@ -119,10 +121,12 @@ def serve(  # noqa: PLR0917 - the release, the rows, and how they are asked
         log: From which the newest clicks of each row's user are taken; None: nobody has any.
         unseen_rows: First rows that `Served.unseen` is about; None: all.
         recents: The newest clicks of each row, in place of those that the log tells.
+        popularity: How popular items were; None: all alike.
     """
     if recents is None:
         recents = (log or ClickLog.empty()).recent(rows["user_id"], rows["timestamp"])
     asker = _Asker(release_dir, rows, item, settings, seen, recents)
+    asker.popularity = popularity
     asker.unseen_rows = len(rows) if unseen_rows is None else unseen_rows
     starts = range(0, len(rows), _BATCH)
     batches: list[Served] = []
@@ -164,6 +168,7 @@ class _Asker:
         self._rows, self._item = rows, item
         self._recents = recents.tensors()
         self._seen = seen
+        self.popularity: PopularityLog | None = None
         self.unseen_rows = len(rows)
         self._filter = None if seen is None else _seen_filter(release_dir, settings.serving, rows, seen)
 
@@ -172,12 +177,19 @@ class _Asker:
         request = {"user_id": part["user_id"], **{name: part[name] for name in schema.CONTEXT_RAW}}
         known = {name: part[name].to_numpy() for name in ("age", "gender", "top_category")}
         known |= {name: column[at : at + _BATCH] for name, column in self._recents.items()}
-        tensors = self._chain.run({name: column.to_numpy() for name, column in request.items()}, known)
+        made = self._popularity_at(part)
+        tensors = self._chain.run({name: column.to_numpy() for name, column in request.items()}, known, made)
         return Served(
             Lists.of(tensors["candidates"], tensors["ordered_items"], item),
             self._unseen(part, at, known, tensors),
             item_counts(tensors["candidates"], self._items),
         )
+
+    def _popularity_at(self, part: pd.DataFrame) -> dict[str, Callable[[Arrays], np.ndarray]]:
+        if self.popularity is None:
+            return {}
+        log, time = self.popularity, part["timestamp"].to_numpy()
+        return {schema.ITEM_POPULARITY: lambda tensors: log.before(tensors["items"], time)}
 
     def close(self) -> None:
         self._chain.close()
@@ -195,7 +207,7 @@ class _Asker:
         filtered = self._filter.run(own | {"user_id": (at + new)[:, None]})
         given = {name: own[name] for name in (*_RETRIEVED, *known)} | filtered
         request = {name: part[name].to_numpy()[new] for name in ("user_id", *schema.CONTEXT_RAW)}
-        ordered = self._chain.run(request, given)["ordered_items"]
+        ordered = self._chain.run(request, given, self._popularity_at(part.iloc[new]))["ordered_items"]
         before = self._seen.contains(user[new], time[new], own["candidates"])
         first = np.argsort(before, axis=1, kind="stable")  # the others in their order, then these
         found = np.take_along_axis(np.where(before, schema.NO_ITEM, own["candidates"]), first, axis=1)

@@ -126,12 +126,15 @@ def measure(
     log = ClickLog.build(test.history, test.item_ids, test.settings.recents.kept_s)
     index = pd.Index(test.item_ids)
     popularity = Popularity(index.get_indexer(test.clicks["item_id"]), test.items)
+    popular_at = test.popularity
     found = {}
     for kind, asked in visits(test, dataset, log):
         if not len(asked.item):
             continue
         progress(f"visitors, {kind}", None)
-        lists = serve(release_dir, asked.rows, asked.item, test.settings, recents=asked.recents).everything
+        lists = serve(
+            release_dir, asked.rows, asked.item, test.settings, recents=asked.recents, popularity=popular_at
+        ).everything
         ends, _ = intervals.of_ranks({"chain": lists.chain}, asked.user)
         popular = metrics.summary(metrics.ranks(popularity.scores(asked.rows), asked.item))
         own = lists.summary(test.items)

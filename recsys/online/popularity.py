@@ -14,6 +14,7 @@ its end are too high.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import redis
@@ -94,6 +95,20 @@ class Popularity:
             for name in names:
                 pipeline.zrevrange(name, 0, n - 1, withscores=True)
             return [self._items(*pair) for pair in zip(names, pipeline.execute(), strict=True)]
+
+    def log_counts(self, key: str = keys.POPULAR) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """A whole list, as it is kept.
+
+        Returns:
+            The shop's ids, int64 [n], and log2 of their decayed counts as of 1970, float64 [n].
+
+        Raises:
+            Unavailable: Valkey did not answer in time.
+        """
+        with answering():
+            rows: Any = self._client.zrange(key, 0, -1, withscores=True)
+        ids = np.array([int(item) for item, _ in rows], dtype=np.int64)
+        return ids, np.array([score for _, score in rows], dtype=np.float64)
 
     def _items(self, name: str, rows: list[tuple[bytes, float]]) -> PopularItems:
         half_life_s = self._settings.half_life_s

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from recsys import schema
 from recsys.errors import RecsysError
-from recsys.release.dlrm_graph import ITEM, Graph, UnknownGraph
+from recsys.release.dlrm_graph import ITEM, PAIR, USER, Graph, UnknownGraph
 from recsys.release.dlrm_rewrite import Pairs
 
 FILES: Final = (schema.DLRM_BROADCAST_ONNX, schema.DLRM_ITEMS_ONNX, schema.DLRM_PAIRS_ONNX)
@@ -80,25 +80,29 @@ def build(export: Any) -> tuple[Any, Any, Any]:
     pairs = Pairs(graph, _SCORE)
     users, items = graph.nodes_of(pairs.users), graph.nodes_of(pairs.items)
     width = sum(map(graph.width, pairs.items))
-    of_user = [port for name, port in graph.inputs.items() if graph.sides[name] != ITEM]
-    of_item = [port for name, port in graph.inputs.items() if graph.sides[name] == ITEM]
+    of_user, of_item, of_pair = (
+        [port for name, port in graph.inputs.items() if graph.sides[name] == side]
+        for side in (USER, ITEM, PAIR)
+    )
+    of_pair = [_grouped(port) for port in of_pair]
     score = _port(_SCORE, "users", "candidates")
     items = [*items, helper.make_node("Concat", list(pairs.items), [_PART], axis=1)]
     meet, meet_constants = _meeting(graph, pairs)
     meet = [*users, *meet]
     meet_constants += graph.constants_of(users)
+    parts = _port(_PARTS, "users", "candidates", width)
     flat, flat_constants = _flattened([port.name for port in of_item], width)
     renamed = [_renamed(node, {port.name: f"::{port.name}_rows" for port in of_item}) for node in items]
     item_constants = graph.constants_of(items)
     return (
         _model(
             [*flat[:-1], *renamed, flat[-1], *meet],
-            [*of_user, *map(_grouped, of_item)],
+            [*of_user, *map(_grouped, of_item), *of_pair],
             score,
             [*meet_constants, *item_constants, *flat_constants],
         ),
         _model(items, of_item, _port(_PART, "rows", width), item_constants),
-        _model(meet, [*of_user, _port(_PARTS, "users", "candidates", width)], score, meet_constants),
+        _model(meet, [*of_user, *of_pair, parts], score, meet_constants),
     )
 
 
@@ -170,6 +174,7 @@ def difference(export: Path, release_dir: Path, seed: int = 0) -> float:
     grouped: dict[str, np.ndarray] = {}
     for port in session.get_inputs():
         of_item = port.name in (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES)
+        of_item |= port.name == schema.ITEM_POPULARITY
         shape = (users, candidates if of_item else 1, port.shape[1])
         whole = port.type == "tensor(int64)"
         drawn = rng.integers(0, _CODES, shape) if whole else rng.normal(size=shape)

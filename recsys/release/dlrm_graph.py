@@ -18,6 +18,8 @@ PAIR: Final = "pair"
 CONSTANT: Final = ""
 
 _ITEM_INPUTS: Final = (*schema.ITEM_FEATURES, *schema.EMBEDDING_FEATURES)
+# Changes from minute to minute: not a part of an item that one may keep.
+_PAIR_INPUTS: Final = (schema.ITEM_POPULARITY,)
 
 
 class UnknownGraph(Exception):
@@ -45,7 +47,7 @@ class Graph:
         self._made: dict[str, Any] = {name: node for node in model.graph.node for name in node.output}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._fold(model)
-        self.sides = {name: ITEM if name in _ITEM_INPUTS else USER for name in self.inputs}
+        self.sides = {name: _side_of_input(name) for name in self.inputs}
         for name, node in self._made.items():
             self.sides[name] = self._side(node.input)
 
@@ -136,6 +138,12 @@ class Graph:
             self._arrays[name] = two[name]
         self._made = {name: node for name, node in self._made.items() if name in depends}
         self.shapes = {name: array.shape[1:] for name, array in two.items()}
+
+
+def _side_of_input(name: str) -> str:
+    if name in _PAIR_INPUTS:
+        return PAIR
+    return ITEM if name in _ITEM_INPUTS else USER
 
 
 def _evaluate(model: Any, rows: int) -> dict[str, np.ndarray]:

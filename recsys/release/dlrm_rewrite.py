@@ -71,6 +71,8 @@ class Pairs:
         if side == USER:
             self._graph.width(name)
             return self._add("Unsqueeze", [self._user(name), self._ints(1)])
+        if name in self._graph.inputs and side == PAIR:
+            return self._add("Unsqueeze", [name, self._ints(2)])
         return self._item(name) if side == ITEM else self._met(self._graph.maker(name))
 
     def _met(self, node: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,10 @@ class Chain:
         self._stages = load_stages(artefacts_dir, parameters, store)
 
     def run(
-        self, inputs: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray] | None = None
+        self,
+        inputs: Mapping[str, np.ndarray],
+        given: Mapping[str, np.ndarray] | None = None,
+        made: Mapping[str, Callable[[Arrays], np.ndarray]] | None = None,
     ) -> dict[str, np.ndarray]:
         """Answer a batch of users.
 
@@ -43,6 +46,8 @@ class Chain:
             inputs: `user_id` and optionally the others of `ENSEMBLE_INPUTS`, [B] or [B, width], any B >= 1.
             given: Tensors that are known already, [B, ...]; the stage that would produce them is not run.
                 Its flags are then zero; its other outputs must all be given.
+            made: Functions that make a tensor, [B, ...], out of those before it, in place of what its stage
+                put out.
 
         Returns:
             Every tensor of the graph by name, among them the answer: `ordered_ids` int64 [B, N],
@@ -59,6 +64,8 @@ class Chain:
                 tensors |= _replaced(model, known, rows)
             else:
                 tensors |= run_stage(model, stage, tensors)
+            for name in (made or {}).keys() & set(model.outputs.values()):
+                tensors[name] = self._shaped(name, (made or {})[name](tensors), rows)
         return tensors
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from recsys.schema import (
     CONTEXT_FEATURES,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
+    ITEM_POPULARITY,
     ITEM_RAW,
     RECENT_FEATURES,
     USER_FEATURES,
@@ -71,7 +72,7 @@ def _features(names: Iterable[str]) -> dict[str, str]:
 _RANKER_INPUTS: Final = {
     **{name: tiled(name) for name in (*USER_FEATURES, *CONTEXT_FEATURES)},
     **{name: feature(name) for name in ITEM_FEATURES},
-    **_same(*EMBEDDING_FEATURES, "user_embedding", *RECENT_FEATURES),
+    **_same(*EMBEDDING_FEATURES, "user_embedding", *RECENT_FEATURES, ITEM_POPULARITY),
 }
 
 MODELS: Final[tuple[Model, ...]] = (
@@ -138,9 +139,9 @@ MODELS: Final[tuple[Model, ...]] = (
     ),
     Model(
         "feast_item_lookup",
-        "looks up the items' values in a cache of Feast's",
+        "looks up the items' values in a cache of Feast's, and how popular they are right now",
         inputs=_same("items"),
-        outputs=_same(*ITEM_RAW, "item_flags"),
+        outputs=_same(*ITEM_RAW, ITEM_POPULARITY, "item_flags"),
         parameters=("item_refresh_s",),
         store=True,
     ),

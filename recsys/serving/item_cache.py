@@ -6,13 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from recsys.errors import Unavailable
 from recsys.features.online_store import ItemFeatureReader
+from recsys.features.popularity import relative
+
+if TYPE_CHECKING:  # whoever has such a thing has loaded it
+    from recsys.online.popularity import Popularity
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +36,12 @@ class ItemValues:
     Attributes:
         columns: Each of `schema.ITEM_RAW`, [n].
         from_feast: bool [n], False where the values are the release's, or Feast's but old.
+        popularity: float32 [n], see `recsys.features.popularity`; 0 while nothing is known.
     """
 
     columns: dict[str, np.ndarray]
     from_feast: np.ndarray
+    popularity: np.ndarray
 
 
 class ItemCache:
@@ -46,6 +52,7 @@ class ItemCache:
         reader: Feast's online store; None to serve the release's values for ever.
         clock: Monotonic seconds.
         wall: Unix seconds.
+        popular: Today's counts, from the same store; None for none.
 
     Attributes:
         values: The newest picture.
@@ -59,6 +66,7 @@ class ItemCache:
         reader: ItemFeatureReader | None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        popular: Popularity | None = None,
     ) -> None:
         self._release = columns
         self._reader = reader
@@ -67,7 +75,9 @@ class ItemCache:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._wall = wall
-        self.values = ItemValues(columns, np.zeros(len(columns["item_id"]), bool))
+        self._popular = popular
+        count = len(columns["item_id"])
+        self.values = ItemValues(columns, np.zeros(count, bool), np.zeros(count, np.float32))
         self.refreshes = {"read": 0, "failed": 0}
         self.read_at = 0.0
 
@@ -102,6 +112,7 @@ class ItemCache:
             return False
         try:
             found = self._reader.read(self._release["item_id"])
+            popularity = self._read_popularity()
         except Unavailable as error:
             self.refreshes["failed"] += 1
             self._mark_if_stale(every_s, error)
@@ -110,16 +121,28 @@ class ItemCache:
         for name in _FROM_FEAST:
             own = self._release[name]
             columns[name] = np.where(found.found, getattr(found, name), own).astype(own.dtype, copy=False)
-        self.values = ItemValues(columns, found.found)
+        self.values = ItemValues(columns, found.found, popularity)
         self._read_at, self.read_at = self._clock(), self._wall()
         self.refreshes["read"] += 1
         return True
+
+    def _read_popularity(self) -> np.ndarray:
+        if self._popular is None:
+            return self.values.popularity
+        ids, counts = self._popular.log_counts()
+        own = self._release["item_id"]
+        order = np.argsort(ids)
+        place = np.minimum(np.searchsorted(ids, own, sorter=order), max(len(ids) - 1, 0))
+        known = ids[order[place]] == own if len(ids) else np.zeros(len(own), bool)
+        log_counts = np.full(len(own), -np.inf)
+        log_counts[known] = counts[order[place[known]]]
+        return relative(log_counts, np.logaddexp2.reduce(log_counts), len(own))
 
     def _mark_if_stale(self, every_s: float, error: Unavailable) -> None:
         values = self.values
         if values.from_feast.any() and self._clock() - self._read_at > _STALE_AFTER * every_s:
             _log.warning("item values are old: %s", error)
-            self.values = ItemValues(values.columns, np.zeros_like(values.from_feast))
+            self.values = replace(values, from_feast=np.zeros_like(values.from_feast))
 
     def _keep_fresh(self, every_s: float, done: bool) -> None:
         while not self._stop.wait(every_s if done else min(every_s, _RETRY_S)):

@@ -12,6 +12,7 @@ from recsys.schema import (
     EMBEDDING_DIM,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
+    ITEM_POPULARITY,
     NO_ITEM,
     RECENT_CLICKS,
     RECENT_FEATURES,
@@ -122,6 +123,7 @@ _ITEM = (
     Tensor("category_l1", INT64, (RANKED,)),
     Tensor("category_l2", INT64, (RANKED,)),
     Tensor("item_gender", INT64, (RANKED,)),
+    Tensor(ITEM_POPULARITY, FP32, (RANKED,)),
     Tensor("item_flags", INT32),
     *(Tensor(name, FP32, (RANKED, EMBEDDING_DIM)) for name in EMBEDDING_FEATURES),
 )

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys import schema
+from recsys.models import dlrm, export
 from recsys.models.intent import FEATURES, HALF_LIVES_H, Intent
 from recsys.models.intent_fit import Lists, fit_intent
+from recsys.release.dlrm_broadcast import write_broadcast
+from recsys.serving.onnx_model import OnnxModel
 
 WIDTH = 50
 
@@ -125,3 +131,23 @@ def test_what_does_not_help_users_it_was_not_fitted_on_is_left_out(shop, rows: i
     found = fit_intent(intent, noise, seed=0)
     assert found == {"intent_steps": 0.0, "intent_gain": 0.0}
     assert not intent.network(tf.constant(lists.features[0])).numpy().any()
+
+
+def test_popularity_is_learned_exported_and_rewritten(shop, training, towers_dir, tmp_path) -> None:
+    """As an input of the pair of user and item: nobody may keep it as a part of the item."""
+    told = training.ranking.model_copy(update={"popularity": True, "validation_rows": 200})
+    settings_told = training.model_copy(update={"ranking": told, "validation_share": 1.0})
+    ranker = dlrm.train(shop.rows, shop.catalogue, shop.workflows, settings_told, lambda *_: None, towers_dir)
+    intent = Intent(shop.catalogue, ranker.towers.items, hidden=4, seed=0, popularity=True)
+    for variable in intent.weights:
+        variable.assign(np.random.default_rng(4).normal(size=variable.shape))
+    ranker = replace(ranker, intent=intent, slope=0.1)
+    assert schema.ITEM_POPULARITY in ranker.inputs
+    export.export_ranker(ranker, tmp_path)
+    assert write_broadcast(tmp_path)
+    item, pair = (
+        OnnxModel(tmp_path / file, output, (*ranker.inputs, "item_parts")).inputs
+        for file, output in ((schema.DLRM_ITEMS_ONNX, "item_part"), (schema.DLRM_PAIRS_ONNX, "score"))
+    )
+    assert schema.ITEM_POPULARITY not in item
+    assert schema.ITEM_POPULARITY in pair

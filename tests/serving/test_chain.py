@@ -183,3 +183,10 @@ def test_a_release_that_lacks_a_file_is_refused(release: Path, settings: Setting
 
 def test_the_answer_is_among_the_tensors(chain: Chain) -> None:
     assert set(ENSEMBLE_OUTPUTS) <= set(chain.run({"user_id": np.array([1])}))
+
+
+def test_what_is_made_stands_in_for_what_a_stage_put_out(chain: Chain) -> None:
+    found = chain.run(
+        {"user_id": np.array([1, 2])}, made={schema.ITEM_POPULARITY: lambda tensors: tensors["items"] * 2}
+    )
+    assert np.array_equal(found[schema.ITEM_POPULARITY], (found["items"] * 2).astype(np.float32))

@@ -73,6 +73,7 @@ def test_the_models_read_what_their_exports_read() -> None:
         *schema.ITEM_FEATURES,
         *schema.EMBEDDING_FEATURES,
         *schema.RECENT_FEATURES,
+        schema.ITEM_POPULARITY,
         "user_embedding",
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from recsys.errors import Unavailable
 from recsys.features.online_store import ItemFeatures
+from recsys.features.popularity import SMOOTH
 from recsys.serving.item_cache import ItemCache
 
 COLUMNS = {
@@ -118,3 +119,33 @@ def test_it_counts_its_reads_and_knows_when_the_last_one_was(reader: Reader) -> 
     reader.down = True
     cache.refresh(1)
     assert (cache.refreshes, cache.read_at) == ({"read": 1, "failed": 1}, 1_000.0)
+
+
+class Popular:
+    """Today's counts: item 7 has three times those of item 9, item 8 none, and an unknown item many."""
+
+    def log_counts(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([12345, 9, 7]), np.array([80.0, 50.0, 50.0 + np.log2(3)])
+
+
+def test_popularity_is_that_of_the_releases_items_beside_each_other(reader: Reader) -> None:
+    cache = ItemCache(COLUMNS, reader, popular=Popular())
+    assert cache.values.popularity.tolist() == [0, 0, 0]
+    cache.refresh(1)
+    shares = np.array([3, 0, 1]) * 3 / 4
+    expected = np.log((shares + SMOOTH) / (1 + SMOOTH))
+    assert cache.values.popularity == pytest.approx(expected, abs=1e-6)
+    assert cache.values.popularity.dtype == np.float32
+    reader.down = True
+    cache.refresh(1)
+    assert cache.values.popularity == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_empty_store_says_nothing_of_popularity(reader: Reader) -> None:
+    class Nothing:
+        def log_counts(self) -> tuple[np.ndarray, np.ndarray]:
+            return np.empty(0, np.int64), np.empty(0)
+
+    cache = ItemCache(COLUMNS, reader, popular=Nothing())
+    cache.refresh(1)
+    assert cache.values.popularity.tolist() == [0, 0, 0]

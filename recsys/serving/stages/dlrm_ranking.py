@@ -17,6 +17,7 @@ from recsys.schema import (
     DLRM_PAIRS_ONNX,
     EMBEDDING_FEATURES,
     ITEM_FEATURES,
+    ITEM_POPULARITY,
     RECENT_FEATURES,
     USER_FEATURES,
 )
@@ -33,7 +34,14 @@ _PARTS: Final = "item_parts"
 _OF_USERS: Final = (_TOWER, *RECENT_FEATURES)
 """Inputs [B, width], the same for all of a user's candidates."""
 
-_INPUTS: Final = (*USER_FEATURES, *CONTEXT_FEATURES, *ITEM_FEATURES, *EMBEDDING_FEATURES, *_OF_USERS)
+_INPUTS: Final = (
+    *USER_FEATURES,
+    *CONTEXT_FEATURES,
+    *ITEM_FEATURES,
+    ITEM_POPULARITY,
+    *EMBEDDING_FEATURES,
+    *_OF_USERS,
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,9 @@ class DlrmRanking:
         """Score.
 
         Args:
-            inputs: Every user and context feature [B, 1], every item feature [B, K], the two embeddings
-                [B, K, 64], recent_items and recent_ages [B, 50], and user_embedding [B, 64]; where that is
-                NaN, what the ranker adds to retrieval's score decides alone.
+            inputs: Every user and context feature [B, 1], every item feature and item_popularity [B, K], the
+                two embeddings [B, K, 64], recent_items and recent_ages [B, 50], and user_embedding [B, 64]; where
+                that is NaN, what the ranker adds to retrieval's score decides alone.
 
         Returns:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling

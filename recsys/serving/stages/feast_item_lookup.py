@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from recsys.features.online_store import ItemFeatureReader
-from recsys.schema import ITEM_RAW, UNKNOWN, Degraded
+from recsys.schema import ITEM_POPULARITY, ITEM_RAW, UNKNOWN, Degraded
 from recsys.serving.catalogue import Catalogue
 from recsys.serving.item_cache import ItemCache
 from recsys.serving.measurements import Measurement
@@ -40,8 +40,9 @@ class FeastItemLookup:
 
         Returns:
             item_id (the shop's), category_l1, category_l2, item_gender int64 and price float32, [B, K]
-            each; -1, and price 0, where there is no item: never another item's values. item_flags int32
-            [B, 1] says whether any value comes from the release instead of Feast.
+            each; -1, and price 0, where there is no item: never another item's values. item_popularity
+            float32 [B, K], 0 where there is no item or nothing is known. item_flags int32 [B, 1] says whether
+            any value comes from the release instead of Feast.
         """
         items = inputs["items"]
         values = self._cache.values
@@ -52,6 +53,7 @@ class FeastItemLookup:
             for name in ITEM_RAW
         }
         columns["price"] = columns["price"].astype(np.float32, copy=False)
+        columns[ITEM_POPULARITY] = np.where(there, values.popularity[rows], np.float32(0))
         stale = there & ~values.from_feast[rows]
         missed = int(stale.sum())
         self._served["release"] += missed
@@ -89,7 +91,8 @@ def load(artefacts: Path, parameters: Mapping[str, str], store: Store | None) ->
     """
     catalogue = Catalogue.load(artefacts)
     columns = catalogue.features(artefacts)
-    cache = ItemCache(columns, None if store is None else ItemFeatureReader(store.client))
+    cache = ItemCache(columns, None)
     if store is not None:
+        cache = ItemCache(columns, ItemFeatureReader(store.client), popular=store.popularity())
         cache.start(float(parameters["item_refresh_s"]))
     return FeastItemLookup(catalogue, cache)

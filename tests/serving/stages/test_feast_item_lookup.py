@@ -23,7 +23,7 @@ COLUMNS = {
 
 def lookup(from_feast: list[bool]) -> FeastItemLookup:
     cache = ItemCache(COLUMNS, None)
-    cache.values = ItemValues(COLUMNS, np.array(from_feast))
+    cache.values = ItemValues(COLUMNS, np.array(from_feast), np.array([0.5, -1, 2], np.float32))
     return FeastItemLookup(Catalogue(COLUMNS["item_id"]), cache)
 
 
@@ -34,6 +34,8 @@ def test_each_item_its_own_values_and_none_for_a_pad() -> None:
     assert out["category_l1"].tolist() == [[6, 4, -1], [5, -1, -1]]
     assert out["item_gender"].tolist() == [[2, 0, -1], [1, -1, -1]]
     assert out["price"].dtype == np.float32
+    assert out["item_popularity"].tolist() == [[2, 0.5, 0], [-1, 0, 0]]
+    assert out["item_popularity"].dtype == np.float32
     assert out["item_flags"].tolist() == [[0], [0]]
 
 
@@ -58,4 +60,5 @@ def test_without_a_store_the_release_serves(release: Path) -> None:
     out = stage.run({"items": np.array([[0, 5]])})
     assert out["item_id"][0].tolist() == np.load(release / schema.ITEM_IDS_FILE)[[0, 5]].tolist()
     assert out["item_flags"].tolist() == [[Degraded.ITEM_FEATURES]]
+    assert out["item_popularity"].tolist() == [[0, 0]]
     stage.close()

@@ -138,7 +138,8 @@ def _events(frame: pd.DataFrame) -> np.ndarray:
     if "event_type" not in frame:
         return np.full(len(frame), schema.UNKNOWN, dtype=np.int8)
     codes = frame["event_type"].map(schema.EVENT_CODES).fillna(schema.UNKNOWN)
-    return codes.to_numpy().astype(np.int8)
+    found: np.ndarray = codes.to_numpy().astype(np.int8)
+    return found
 
 
 def _join(dataset: Dataset, frame: pd.DataFrame, top: Int64s) -> pd.DataFrame:

@@ -62,8 +62,8 @@ class DlrmRanking:
 
         Args:
             inputs: Every user and context feature [B, 1], every item feature and item_popularity [B, K], the
-                two embeddings [B, K, 64], recent_items and recent_ages [B, 50], and user_embedding [B, 64]; where
-                that is NaN, what the ranker adds to retrieval's score decides alone.
+                two embeddings [B, K, 64], recent_items and recent_ages [B, 50], and user_embedding [B, 64];
+                where that is NaN, what the ranker adds to retrieval's score decides alone.
 
         Returns:
             score float32 [B, K], greater for a likelier click; NaN if the model failed, which sampling

@@ -53,23 +53,24 @@ def sample(vectors: np.ndarray, wanted: int) -> np.ndarray:
     return taken
 
 
-def exact_top(queries: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
+def exact_top(queries: np.ndarray, vectors: np.ndarray, k: int, block: int = _ROWS) -> np.ndarray:
     """What the exact search finds, a block of the vectors at a time.
 
     Args:
         queries: float32 [q, width].
         vectors: Of any float type, [n, width].
         k: How many, at most n.
+        block: Vectors that are compared at a time.
 
     Returns:
         int64 [q, k], best first.
     """
     found = faiss.ResultHeap(len(queries), k, keep_max=True)
     start = 0
-    for block in blocks(vectors):
-        scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+    for part in blocks(vectors, block):
+        scores, rows = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
         found.add_result(scores, rows + start)
-        start += len(block)
+        start += len(part)
     found.finalize()
     best: np.ndarray = found.I
     return best

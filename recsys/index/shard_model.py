@@ -2,7 +2,7 @@
 
     python -m recsys.index.shard_model --release var/releases/3 --shard 0 --shards 2 --to DIR
 
-writes the first half of release 3's index and the model repository that serves it. On the machine that gets it
+writes the first half of release 3's index and the model repository that serves it. On the machine for it
 
     tritonserver --model-repository=DIR/models
 

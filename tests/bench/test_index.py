@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsys.bench import vectors
 from recsys.bench.growth import exponent
 from recsys.bench.index import IndexOptions, growth, measure
-from recsys.bench.index_tables import growth_rows, index_rows
-from recsys.bench.vectors import users_of, write_items
+from recsys.bench.index_tables import filtered_rows, frontier_rows, growth_rows, index_rows
+from recsys.bench.vectors import mask_of, users_of, write_items
 from recsys.errors import BadUse
 
 
@@ -32,6 +33,34 @@ def test_each_kind_is_measured_at_each_size() -> None:
     assert "400 items: flat" in notes
 
 
+def test_the_frontier_and_masks_are_measured() -> None:
+    options = IndexOptions(
+        sizes=(900,), kinds=("flat", "pq"), top=50, users=20, shares=(0.5, 0.01), masked_users=5
+    )
+    flat, codes = measure(options, lambda _: None)["runs"]
+    assert flat["frontier"] == []
+    assert [one["effort"]["refine_factor"] for one in codes["frontier"]] == [2, 4, 8, 16]
+    assert all(one["cpu_ms"] > 0 and 0.5 < one["recall"] <= 1 for one in codes["frontier"])
+    for run in (flat, codes):
+        assert [one["share"] for one in run["filtered"]] == [0.5, 0.01]
+        assert run["filtered"][0]["allowed"] > 300
+        assert all(one["recall"] > 0.95 for one in run["filtered"])
+    columns, rows = frontier_rows([flat, codes])
+    assert all(len(row) == len(columns) for row in rows)
+    columns, rows = filtered_rows([flat, codes])
+    assert [row[2] for row in rows] == ["50.0%", "1.0%"] * 2
+    assert all(len(row) == len(columns) for row in rows)
+
+
+def test_a_mask_is_half_anywhere_and_half_together(tmp_path: Path) -> None:
+    items = write_items(tmp_path / "items.npy", 20_000)
+    allowed = mask_of(items, 0.1)
+    assert 0.085 < allowed.mean() < 0.11
+    assert np.array_equal(allowed, mask_of(items, 0.1))
+    anywhere = items[np.random.default_rng(0).random(len(items)) < 0.1]
+    assert np.linalg.norm(items[allowed].mean(axis=0)) > 1.5 * np.linalg.norm(anywhere.mean(axis=0))
+
+
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(BadUse, match="tree"):
         measure(IndexOptions(kinds=("tree",)), print)
@@ -48,11 +77,14 @@ def test_growth_is_the_exponent() -> None:
     assert growth([{"kind": "flat", "items": 10, "cpu_ms": 1, "build_cpu_s": 1, "index_mb": 1}]) == []
 
 
-def test_the_same_seed_gives_the_same_items_and_no_block_repeats_another(tmp_path: Path) -> None:
-    one, again = (write_items(tmp_path / f"{name}.npy", 300_000) for name in "ab")
+def test_the_same_seed_gives_the_same_items_and_no_block_repeats_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_BLOCK", 2_000)
+    one, again = (write_items(tmp_path / f"{name}.npy", 3_000) for name in "ab")
     assert np.array_equal(one, again)
     assert np.isfinite(one).all()
-    assert not np.isin(one[:262_144, 0], one[262_144:, 0]).mean() > 0.1
+    assert not np.isin(one[:2_000, 0], one[2_000:, 0]).any()
 
 
 def test_learned_vectors_lie_in_clusters_and_gaussian_ones_do_not(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_all_allowed_is_no_filter() -> None:
     assert np.array_equal(plain[1], masked[1])
 
 
-@pytest.mark.parametrize("kind", ["scalar", "hnsw", "ivf_pq"])
+@pytest.mark.parametrize("kind", ["scalar", "pq", "hnsw", "ivf_pq"])
 def test_other_kinds_keep_their_recall(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filtered, "COMPARED", 300)
     items, users = vectors_of(4_000), vectors_of(20, seed=3)
@@ -76,6 +76,37 @@ def test_other_kinds_keep_their_recall(kind: str, tmp_path: Path, monkeypatch: p
     unfiltered = recall(np.ones(len(items), bool))
     for share in (0.5, 0.1, 0.02):  # the last few enough to be compared all
         assert recall(np.random.default_rng(0).random(len(items)) < share) >= unfiltered - 0.03
+
+
+@pytest.mark.parametrize("kind", ["half", "scalar", "pq", "hnsw", "ivf_pq"])
+def test_few_are_all_compared_whatever_the_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filtered, "_SCANNED", 100)
+    items, users = vectors_of(2_500), vectors_of(6, seed=3)
+    allowed = np.random.default_rng(0).random((6, len(items))) < 0.05
+    index = build(items, kind)
+    scores, found = index.search(users, 50, allowed)
+    kept = np.where(allowed, users @ index.faiss_index.reconstruct_n(0, len(items)).T, -np.inf)
+    np.testing.assert_allclose(scores, -np.sort(-kept, axis=1)[:, :50], rtol=1e-4, atol=1e-3)
+    assert np.take_along_axis(allowed, found, axis=1).all()
+
+
+@pytest.mark.parametrize("kind", ["pq", "ivf_pq"])
+def test_what_is_allowed_may_lie_far_from_the_user(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filtered, "COMPARED", 10)
+    items, users = vectors_of(4_000), vectors_of(4, seed=3)
+    index = build(items, kind)
+    for user in users:
+        allowed = items @ user < np.quantile(items @ user, 0.3)  # only those that nobody would show
+        found, truth = index.search(user[None], 50, allowed)[1], exact(items, user[None], 50, allowed)
+        assert np.isin(found, truth).mean() > 0.95
+
+
+def test_vectors_are_read_back_as_they_are_kept() -> None:
+    items, wanted = vectors_of(1_000), np.array([999, 0, 0, 17])
+    for kind in ("flat", "half", "scalar", "pq", "hnsw", "ivf_pq"):
+        index = build(items, kind).faiss_index
+        expected = np.stack([index.reconstruct(int(item)) for item in wanted])
+        assert np.array_equal(filtered.vectors_of(index, wanted), expected)
 
 
 @pytest.mark.parametrize("mask", [np.ones(9, bool), np.ones((3, 10), bool), np.ones(10, np.int8)])

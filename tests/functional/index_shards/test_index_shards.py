@@ -44,7 +44,9 @@ def halves(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for shard in (0, 1):
             own = tmp_path_factory.mktemp(f"shard{shard}")
             models = make_server(own, release, shard, 2)
-            servers.append(running.enter_context(TritonServer(models, own / "run", Settings(serving=SERVING))))
+            servers.append(
+                running.enter_context(TritonServer(models, own / "run", Settings(serving=SERVING)))
+            )
         yield servers
 
 

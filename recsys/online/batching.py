@@ -4,16 +4,18 @@ A call has a cost of its own, whoever is in it: fourteen hops inside Triton. Wai
 models would be paid at each of them; here it is paid once, and only while others are under way:
 
 * Nobody is under way: the caller goes at once, with those who came in the same turn of the event loop.
-* A lane is free: after a short wait for company, or as soon as there is enough of it.
-* All lanes are taken: when one becomes free. One more batch may wait; whoever comes beyond it is refused.
+* A lane is free: after a wait for company that is short beside what a call takes, or as soon as there are
+  as many as are under way.
+* All lanes are taken: when one becomes free.
 
-Calls that take long are made smaller, and so is the crowd that may wait: callers have deadlines, and a batch
-that answers all of them too late is worth nothing.
+Whoever would be answered too late, by what the calls before took, is refused at once; so no queue grows
+longer than callers' deadlines allow. Calls that take long are made smaller.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +30,20 @@ A = TypeVar("A")
 _SHRINK: Final = 0.7
 _LEAST: Final = 4
 """Callers in a batch below which its size does not shrink."""
+_COMPANY: Final = 0.15
+"""Of the time that a call takes, what may be spent on waiting for company."""
+_NEWEST: Final = 0.3
+"""Weight of the newest call in what calls are thought to take."""
+_TURNS: Final = 8
+"""Full turns of all lanes that may wait: a bound for calls of which nothing is known yet."""
+
+
+class Crowded(Unavailable):
+    """So many ask that this caller would be answered too late: nothing is wrong with the service."""
+
+
+class Late(Unavailable):
+    """A caller's time is over before the answer came."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ class Limits:
 
     Attributes:
         size: Most callers in a call.
-        wait_s: Longest wait for company while a lane is free, in seconds.
+        wait_s: Wait for company while a lane is free, in seconds; longer where calls take long.
         lanes: Calls under way beyond which callers gather until one ends.
         slow_s: A call that takes longer makes the next ones smaller.
     """
@@ -61,6 +77,12 @@ class _Caller(Generic[Q, A]):
     came: float = field(default_factory=time.monotonic)
 
 
+@dataclass(eq=False)
+class _Lane:
+    callers: int
+    began: float = field(default_factory=time.monotonic)
+
+
 class Batcher(Generic[Q, A]):
     """One door to a service that answers many questions in one call; for one event loop.
 
@@ -74,6 +96,8 @@ class Batcher(Generic[Q, A]):
 
     Attributes:
         size: Most callers in a call, as of now.
+        call_s: Seconds that a call takes, as of late.
+        answered_at: Moment of the monotonic clock at which a call was last answered.
     """
 
     def __init__(
@@ -83,14 +107,24 @@ class Batcher(Generic[Q, A]):
         self.size = float(limits.size)
         self._waiting: list[_Caller[Q, A]] = []
         self._present = 0
-        self._taken: set[object] = set()
+        self.call_s = 0.0
+        self.answered_at = -math.inf
+        self._taken: set[_Lane] = set()
         self._timer: asyncio.Handle | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether so many callers are here that one more would wait for a second turn."""
-        return self._present >= int(self.size) * (self._limits.lanes + 1)
+    def expected_s(self) -> float:
+        """Seconds until one more caller would be answered, by what calls took of late; infinite when full."""
+        lanes, size = self._limits.lanes, int(self.size)
+        if self._present >= _TURNS * lanes * self._limits.size:
+            return math.inf
+        if not self._taken:
+            return 0.0  # somebody must go and see, however slow it was
+        if len(self._taken) < lanes:
+            return self.call_s
+        oldest = min(lane.began for lane in self._taken)
+        free_s = max(0.0, oldest + self.call_s - time.monotonic())
+        return free_s + len(self._waiting) // size * self.call_s / lanes + self.call_s
 
     async def ask(self, question: Q, deadline: float) -> A:
         """One caller's answer.
@@ -100,40 +134,45 @@ class Batcher(Generic[Q, A]):
             deadline: Moment of the monotonic clock at which this caller stops waiting.
 
         Raises:
-            Unavailable: No answer in time, or too many wait already.
+            Crowded: There would be no answer in time.
+            Late: There was none.
+            Unavailable: The service failed.
             Exception: What `send` raised for this question alone.
         """
         left_s = deadline - time.monotonic()
         if left_s <= 0:
-            raise Unavailable(self._name, "no time left to ask it", "Allow a longer deadline")
-        if self.is_full:
-            raise Unavailable(self._name, f"{self._present} callers wait for it", "Add replicas")
-        caller: _Caller[Q, A] = _Caller(question, deadline, asyncio.get_running_loop().create_future())
+            raise Late(self._name, "no time left to ask it", "Allow a longer deadline")
+        if self.expected_s() > left_s:
+            raise Crowded(self._name, f"{self._present} callers wait for it", "Add replicas")
+        loop = asyncio.get_running_loop()
+        caller: _Caller[Q, A] = _Caller(question, deadline, loop.create_future())
         self._waiting.append(caller)
         self._present += 1
+        late = loop.call_later(left_s, self._give_up, caller.answer, left_s)
         try:
             self._schedule()
-            await asyncio.wait({caller.answer}, timeout=left_s)
-            if not caller.answer.done():
-                raise Unavailable(self._name, f"no answer in {left_s:.3f} s", "See `recsys status`")
-            return caller.answer.result()
+            return await caller.answer  # the caller's own future; the call goes on for the others
         finally:
             self._present -= 1
-            caller.answer.cancel()  # the caller's own future; the call goes on for the others
+            late.cancel()
+
+    def _give_up(self, answer: asyncio.Future[A], waited_s: float) -> None:
+        if not answer.done():
+            answer.set_exception(Late(self._name, f"no answer in {waited_s:.3f} s", "See `recsys status`"))
 
     def _schedule(self) -> None:
         """Arrange for those who wait to be sent."""
         if not self._waiting or len(self._taken) >= self._limits.lanes:
             return
-        if len(self._waiting) >= int(self.size):
+        under_way = sum(lane.callers for lane in self._taken)
+        enough = max(under_way, _LEAST) if self._taken else int(self.size)
+        if len(self._waiting) >= min(enough, int(self.size)):
             self._flush()
         elif self._timer is None:
             loop = asyncio.get_running_loop()
-            wait_s = self._waiting[0].came + self._limits.wait_s - time.monotonic()
-            if self._taken and wait_s > 0:
-                self._timer = loop.call_later(wait_s, self._flush)
-            else:
-                self._timer = loop.call_soon(self._flush)
+            wait_s = max(self._limits.wait_s, _COMPANY * self.call_s) if self._taken else 0.0
+            wait_s -= time.monotonic() - self._waiting[0].came
+            self._timer = loop.call_later(wait_s, self._flush) if wait_s > 0 else loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         """Send one batch, if there is a lane for it."""
@@ -145,14 +184,14 @@ class Batcher(Generic[Q, A]):
         waiting = [each for each in self._waiting if not each.answer.done()]
         batch, self._waiting = waiting[: int(self.size)], waiting[int(self.size) :]
         if batch:
-            lane = object()
+            lane = _Lane(len(batch))
             self._taken.add(lane)
             call = asyncio.ensure_future(self._call(batch, lane))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
         self._schedule()
 
-    async def _call(self, batch: Sequence[_Caller[Q, A]], lane: object) -> None:
+    async def _call(self, batch: Sequence[_Caller[Q, A]], lane: _Lane) -> None:
         began = time.monotonic()
         latest = max(each.deadline for each in batch)
         # A call that nobody waits for any more no longer holds its lane, and is left to itself.
@@ -169,11 +208,13 @@ class Batcher(Generic[Q, A]):
             else:
                 each.answer.set_result(outcome)
 
-    def _leave(self, lane: object) -> None:
+    def _leave(self, lane: _Lane) -> None:
         self._taken.discard(lane)
         self._schedule()
 
     def _learn(self, callers: int, seconds: float) -> None:
+        self.answered_at = time.monotonic()
+        self.call_s += _NEWEST * (seconds - self.call_s) if self.call_s else seconds
         if seconds > self._limits.slow_s:
             self.size = max(min(_LEAST, self._limits.size), self.size * _SHRINK)
         elif callers >= int(self.size):

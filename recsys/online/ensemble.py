@@ -19,7 +19,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from recsys.errors import RecsysError, Unavailable
-from recsys.online.batching import Batcher, Limits
+from recsys.online.batching import Batcher, Late, Limits
 from recsys.online.question import Question, columns
 from recsys.serving.breaker import Breaker
 from recsys.serving.client import Recommendation, recommendations
@@ -89,10 +89,14 @@ class Ensemble:
             Unavailable: Triton did not answer in time, refused, has too much to do, or is being left alone by
                 the breaker.
         """
-        if self._under_way >= self._limit or self._batcher.is_full:
+        crowded = 0 < deadline - time.monotonic() < self._batcher.expected_s()
+        if self._under_way >= self._limit or crowded:
             # Not a failure of Triton's, so the breaker is not told.
             raise Unavailable("Triton", "too many wait for it already", "Add replicas")
-        return await self._breaker.call_async(self._batcher.ask, (question, headers), deadline)
+        answer = await self._breaker.call_async(self._answer, (question, headers), deadline)
+        if isinstance(answer, Late):
+            raise answer
+        return answer
 
     async def is_ready(self, timeout_s: float) -> bool:
         """Whether Triton serves the ensemble.
@@ -108,6 +112,16 @@ class Ensemble:
     async def close(self) -> None:
         """Close the connection."""
         await self._client.close()
+
+    async def _answer(self, asked: _Asked, deadline: float) -> Recommendation | Late:
+        """One user's answer; an answer that is late while others get theirs is no failure of Triton's."""
+        began = time.monotonic()
+        try:
+            return await self._batcher.ask(asked, deadline)
+        except Late as late:
+            if self._batcher.answered_at < began:
+                raise
+            return late
 
     async def _ask(self, asked: Sequence[_Asked], deadline: float) -> list[Recommendation]:
         """One call for all of them."""

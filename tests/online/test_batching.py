@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import RecsysError, Unavailable
-from recsys.online.batching import Batcher, Limits
+from recsys.online.batching import Batcher, Crowded, Limits
 
 
 class Service:
@@ -66,8 +66,6 @@ def test_everyone_gets_their_own_answer_or_their_own_error(
         batcher = door(service, size=size, lanes=lanes, wait_s=0.0005)
         tasks = []
         for at, number in enumerate(numbers):
-            while batcher.is_full:
-                await asyncio.sleep(0)
             tasks.append(asyncio.create_task(batcher.ask(number, soon())))
             if pauses and at % pauses == 0:
                 await asyncio.sleep(0)
@@ -135,19 +133,77 @@ def test_enough_of_them_do_not_wait() -> None:
     asyncio.run(scenario())
 
 
-def test_beyond_the_lanes_they_gather_and_beyond_that_they_are_refused() -> None:
+def test_beyond_the_lanes_they_gather() -> None:
     async def scenario() -> None:
         service = Service(gate=True)
         batcher = door(service, wait_s=0.0, size=2, lanes=1)
+        tasks = [asyncio.create_task(batcher.ask(number, soon())) for number in range(6)]
+        await settle()
+        assert service.calls == [[0, 1]]
+        service.open.set()
+        assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8, 10]
+        assert service.calls == [[0, 1], [2, 3], [4, 5]]
+        assert service.most_under_way == 1
+
+    asyncio.run(scenario())
+
+
+def test_whoever_would_be_answered_too_late_is_refused_at_once() -> None:
+    async def scenario() -> None:
+        service = Service(gate=True)
+        batcher = door(service, wait_s=0.0, size=2, lanes=1)
+        batcher.call_s = 10.0  # as if learned
         tasks = [asyncio.create_task(batcher.ask(number, soon())) for number in range(4)]
         await settle()
-        assert batcher.is_full
-        with pytest.raises(Unavailable, match="4 callers wait"):
-            await batcher.ask(9, soon())
+        # 10 s for the call under way, 10 for the pair that waits, 10 for the caller's own.
+        assert 29 < batcher.expected_s() <= 30
+        with pytest.raises(Crowded, match="4 callers wait"):
+            await batcher.ask(9, soon(29.0))
+        patient = asyncio.create_task(batcher.ask(4, soon(31.0)))
+        await settle()
         service.open.set()
-        assert await asyncio.gather(*tasks) == [0, 2, 4, 6]
-        assert service.calls == [[0, 1], [2, 3]]
-        assert service.most_under_way == 1
+        assert await asyncio.gather(*tasks, patient) == [0, 2, 4, 6, 8]
+
+    asyncio.run(scenario())
+
+
+def test_a_service_that_was_slow_is_asked_again_when_nobody_is_under_way() -> None:
+    async def scenario() -> None:
+        batcher = door(Service())
+        batcher.call_s = 1_000.0
+        assert await batcher.ask(1, soon(1.0)) == 2
+        assert batcher.call_s < 1_000.0
+
+    asyncio.run(scenario())
+
+
+def test_there_is_a_bound_before_anything_is_learned() -> None:
+    async def scenario() -> None:
+        service = Service(gate=True)
+        batcher = door(service, size=2, lanes=1)
+        tasks = [asyncio.create_task(batcher.ask(number, soon())) for number in range(20)]
+        await settle()
+        service.open.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(answer, Crowded) for answer in answers] == [False] * 16 + [True] * 4
+
+    asyncio.run(scenario())
+
+
+def test_while_many_are_under_way_as_many_are_waited_for() -> None:
+    async def scenario() -> None:
+        service = Service(gate=True)
+        batcher = door(service, wait_s=60.0, size=32)
+        tasks = [asyncio.create_task(batcher.ask(number, soon())) for number in range(10)]
+        await settle()
+        tasks += [asyncio.create_task(batcher.ask(number, soon())) for number in range(10, 19)]
+        await settle()
+        assert len(service.calls) == 1
+        tasks.append(asyncio.create_task(batcher.ask(19, soon())))
+        await settle()
+        assert [len(call) for call in service.calls] == [10, 10]
+        service.open.set()
+        await asyncio.gather(*tasks)
 
     asyncio.run(scenario())
 

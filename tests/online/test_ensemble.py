@@ -118,15 +118,31 @@ def test_too_many_abandoned_calls_and_nobody_is_asked() -> None:
     assert len(run(scenario, limit=4).asked) == 5
 
 
-def test_whoever_would_wait_for_a_second_turn_is_refused_at_once_and_triton_is_not_blamed() -> None:
+def test_whoever_would_be_too_late_is_refused_at_once_and_triton_is_not_blamed() -> None:
     async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
-        triton.wait_s = 0.1
+        ensemble._batcher.call_s = 10.0  # as if learned
+        triton.wait_s = 0.05
         answers = await asyncio.gather(*(ask(ensemble) for _ in range(10)), return_exceptions=True)
-        assert sum(isinstance(answer, Unavailable) for answer in answers) == 6
+        assert sum(isinstance(answer, Unavailable) for answer in answers) == 8
         assert (await ask(ensemble)).ids == [7, 5]
 
     asked = run(scenario, failures=1, limits=Limits(size=2, lanes=1)).asked
-    assert [call["user_id"] for call in asked] == [(2, 1), (2, 1), (1, 1)]
+    assert [call["user_id"] for call in asked] == [(2, 1), (1, 1)]
+
+
+def test_an_answer_that_is_late_while_others_get_theirs_does_not_open_the_breaker() -> None:
+    async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
+        triton.wait_s = 5.0
+        slow = asyncio.create_task(ask(ensemble, 0.2))
+        while not triton.asked:
+            await asyncio.sleep(0)
+        triton.wait_s = 0.0
+        assert (await ask(ensemble)).ids == [7, 5]
+        with pytest.raises(Unavailable, match="no answer in"):
+            await slow
+        assert (await ask(ensemble)).ids == [7, 5]
+
+    run(scenario, failures=1)
 
 
 def test_users_of_one_call_get_their_own_part_of_the_answer() -> None:

@@ -53,9 +53,9 @@ def test_clicks_are_given_to_the_chain(shop, monkeypatch):
     release, dataset, test = shop
     given = []
 
-    def serve(release_dir, rows, item, settings, recents):
+    def serve(*arguments, recents, **others):
         given.append((recents.items != schema.NO_ITEM).sum())
-        return real(release_dir, rows, item, settings, recents=recents)
+        return real(*arguments, recents=recents, **others)
 
     real = visitors.serve
     monkeypatch.setattr(visitors, "serve", serve)

@@ -1,7 +1,8 @@
 """A replay through the worker, Feast and Valkey: what serving reads for a request is what training computes.
 
 All that the models read of users and items is compared at several moments: age, gender, top category and the
-newest clicks with their ages, each item's values, and what the release's workflows make of them.
+newest clicks with their ages, each item's values and how popular it is, and what the release's workflow makes
+of a user.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from recsys.data.synthetic import generate
 from recsys.features import feast_offline, feast_repo, feast_store
 from recsys.features.arrays import ArrayWorkflow
 from recsys.features.feast_layout import ITEM_VIEW, USER_VIEW
-from recsys.features.online_store import ItemFeatureReader
+from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.local.valkey import ValkeyServer
@@ -30,10 +31,8 @@ from recsys.online.behavior_store import FeastBehaviorStore
 from recsys.online.events import Event
 from recsys.online.stream_log import StreamLog
 from recsys.online.worker import BehaviorWorker
-from recsys.serving.catalogue import Catalogue
-from recsys.serving.item_cache import ItemCache
 from recsys.serving.stage import Arrays
-from recsys.serving.stages.feast_item_lookup import FeastItemLookup
+from recsys.serving.stages.feast_item_lookup import load as load_item_lookup
 from recsys.serving.stages.feast_user_lookup import load as load_user_lookup
 from recsys.serving.store import Store
 from recsys.settings import Settings, ValkeySettings, WorkerSettings
@@ -93,13 +92,12 @@ class Online:
         moment = np.full(len(users), self.now)
         return lookup.run({"user_id": users[:, None], "timestamp": moment[:, None]})
 
-    def items(self) -> Arrays:
+    def items(self, count: int) -> Arrays:
         """What serving reads of the whole catalogue."""
-        catalogue = Catalogue.load(self.release)
-        cache = ItemCache(catalogue.features(self.release), ItemFeatureReader(self.valkey))
-        assert cache.refresh(60.0)
-        found = FeastItemLookup(catalogue, cache).run({"items": np.arange(len(catalogue.item_ids))[None]})
-        cache.close()
+        store = Store.of(self.valkey, self.settings)
+        lookup = load_item_lookup(self.release, {"item_refresh_s": "3600"}, store)
+        found = lookup.run({"items": np.arange(count)[None]})
+        lookup.close()
         return found
 
 
@@ -143,16 +141,18 @@ def test_what_serving_reads_is_what_training_computes(dataset: Dataset, online: 
             assert found[name].shape == (len(users), *column.shape[1:]), name
             assert np.abs(found[name] - column).max() <= EXACT, name
             compared += column.size
+        items = online.items(len(dataset.items))
+        for name, column in offline_items(dataset, known, online).items():
+            assert np.abs(items[name][0] - column).max() <= EXACT, name
+            compared += column.size
+        assert not items["item_flags"].any()
         widest = max(widest, int((expected["recent_items"] != schema.NO_ITEM).sum(axis=1).max()))
         transformed(online.release, found, expected, users)
     assert online.worker.counts.applied == len(events)
-    assert compared == MOMENTS * len(users) * (3 + 2 * schema.RECENT_CLICKS)
+    of_users, of_items = 3 + 2 * schema.RECENT_CLICKS, len(schema.ITEM_RAW) + 1
+    assert compared == MOMENTS * (len(users) * of_users + len(dataset.items) * of_items)
     assert widest >= 20  # so there was something to compare
-
-    items = online.items()
-    for name in schema.ITEM_RAW:
-        assert np.abs(items[name][0] - dataset.items[name].to_numpy()).max() <= EXACT, name
-    assert not items["item_flags"].any()
+    assert np.ptp(items[schema.ITEM_POPULARITY]) > 1
 
 
 def offline(dataset: Dataset, known: pd.DataFrame, users: np.ndarray, now: int) -> Arrays:
@@ -164,6 +164,15 @@ def offline(dataset: Dataset, known: pd.DataFrame, users: np.ndarray, now: int) 
     nobody = {"age": np.float32(MEAN_AGE), "gender": schema.UNKNOWN, "top_category": schema.UNKNOWN}
     own = {name: np.append(rows[name].to_numpy(), unknown)[:, None] for name, unknown in nobody.items()}
     return own | recents.tensors()
+
+
+def offline_items(dataset: Dataset, known: pd.DataFrame, online: Online) -> Arrays:
+    """The items' values in training, at this moment."""
+    half_life_s = online.settings.popularity.half_life_s
+    log = PopularityLog.build(known, dataset.items["item_id"], half_life_s)
+    every = np.arange(len(dataset.items))[None]
+    found = {name: dataset.items[name].to_numpy() for name in schema.ITEM_RAW}
+    return found | {schema.ITEM_POPULARITY: log.before(every, np.array([online.now]))[0]}
 
 
 def transformed(release: Path, found: Arrays, expected: Arrays, users: np.ndarray) -> None:

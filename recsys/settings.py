@@ -41,7 +41,12 @@ class ServingSettings(BaseModel):
         0.005, gt=0, description="of the draws of a weighted answer; lower is closer to the best by score"
     )
     sampling_seed: int = Field(0, ge=0)
-    diversity: float = Field(0.0, ge=0, le=1, description="weight of difference in MMR; 0: by score alone")
+    diversity: float = Field(0.0, ge=0, le=1, description="weight of difference; 0: by score alone")
+    diversity_by: Literal["mmr", "dpp"] = Field("mmr", description="how difference is weighed")
+    max_per_category: int = Field(0, ge=0, description="items of a top-level category in an answer; 0: any")
+    explore: float = Field(
+        0.0, ge=0, description="temperature of answers that try things, their chances put out; 0: none"
+    )
     popular_places: int = Field(4, ge=0, description="candidates that are popular over all")
     category_places: int = Field(4, ge=0, description="candidates popular in the user's top category")
     trending_places: int = Field(4, ge=0, description="candidates popular within the last hour or so")

@@ -9,7 +9,7 @@ from recsys.serving.diversity import Floats
 
 
 def explore(
-    scores: Floats, count: int, temperature: float, uniform: Floats
+    scores: Floats, count: int, temperature: float | Floats, uniform: Floats
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Draw lists from a Plackett-Luce model of the scores.
 
@@ -20,7 +20,7 @@ def explore(
     Args:
         scores: [B, K]; -inf where there is no item.
         count: How many to draw, at most K.
-        temperature: Above 0; the lower, the closer to the order by score.
+        temperature: Above 0, one for all or [B, 1]; the lower, the closer to the order by score.
         uniform: Draws in (0, 1), [B, K].
 
     Returns:
@@ -33,13 +33,15 @@ def explore(
     return chosen, propensities(scores, chosen, temperature)
 
 
-def propensities(scores: Floats, chosen: NDArray[np.int64], temperature: float) -> NDArray[np.float64]:
+def propensities(
+    scores: Floats, chosen: NDArray[np.int64], temperature: float | Floats
+) -> NDArray[np.float64]:
     """The chance with which `explore` fills each place of a list, given the places before it.
 
     Args:
         scores: [B, K]; -inf where there is no item.
         chosen: Columns, int64 [B, count], none twice.
-        temperature: Above 0.
+        temperature: Above 0, one for all or [B, 1].
 
     Returns:
         float64 [B, count]; 0 for a column without an item.

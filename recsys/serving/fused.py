@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys.serving.graph import ENSEMBLE_OUTPUTS, Model
+from recsys.serving.graph import ENSEMBLE_OUTPUTS, PROPENSITIES, Model
 from recsys.serving.measurements import Measurement
 from recsys.serving.stage import Arrays, Stage, close_stages, load_stages, run_stage
 
@@ -37,7 +37,7 @@ class FusedEnsemble:
         tensors = dict(inputs)
         for model, stage in self.stages:
             tensors |= run_stage(model, stage, tensors)
-        return {name: tensors[name] for name in ENSEMBLE_OUTPUTS}
+        return {name: tensors[name] for name in (*ENSEMBLE_OUTPUTS, PROPENSITIES)}
 
     def measurements(self) -> list[Measurement]:
         """What those of the stages measure that measure something, for Triton's `/metrics`."""

@@ -32,9 +32,19 @@ RELEASES_PARAMETER: Final = "releases"
 
 CONTEXT_INPUTS: Final = ("user_id", "device_type", "timestamp")
 RULE_INPUTS: Final = ("only_category_l1", "only_category_l2", "in_stock_only", "exclude")
-CHOICE_INPUTS: Final = ("top_k", "sampling", "diversity", "seed")
+CHOICE_INPUTS: Final = (
+    "top_k",
+    "sampling",
+    "diversity",
+    "seed",
+    "diversity_by",
+    "max_per_category",
+    "explore",
+)
 ENSEMBLE_INPUTS: Final = (*CONTEXT_INPUTS, *RULE_INPUTS, *CHOICE_INPUTS)
 ENSEMBLE_OUTPUTS: Final = ("ordered_ids", "ordered_scores", "degraded", "ordered_sources")
+PROPENSITIES: Final = "propensities"
+"""What a client may ask for besides: the chance of each place of an answer that explores."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,7 @@ MODELS: Final[tuple[Model, ...]] = (
             "item_flags",
             *CHOICE_INPUTS,
         ),
-        outputs=_same("ordered_items", "ordered_scores", "ordered_sources", "degraded"),
+        outputs=_same("ordered_items", "ordered_scores", "ordered_sources", PROPENSITIES, "degraded"),
         parameters=(
             "returned",
             "sampling",
@@ -193,6 +203,9 @@ MODELS: Final[tuple[Model, ...]] = (
             "sampling_temperature",
             "sampling_seed",
             "diversity",
+            "diversity_by",
+            "max_per_category",
+            "explore",
         ),
     ),
     Model(
@@ -207,7 +220,7 @@ FUSED_MODEL: Final = Model(
     FUSED,
     "runs the stages of all fourteen models in one process",
     inputs=_same(*ENSEMBLE_INPUTS),
-    outputs=_same(*ENSEMBLE_OUTPUTS),
+    outputs=_same(*ENSEMBLE_OUTPUTS, PROPENSITIES),
     parameters=tuple(dict.fromkeys(name for each in MODELS for name in each.parameters)),
     store=True,
     module="recsys.serving.fused",
@@ -245,7 +258,7 @@ def edges() -> list[tuple[str, str, list[str]]]:
         for tensor in each.inputs.values():
             found.setdefault((producer[tensor], each.name), []).append(tensor)
         producer |= dict.fromkeys(each.outputs.values(), each.name)
-    for tensor in ENSEMBLE_OUTPUTS:
+    for tensor in (*ENSEMBLE_OUTPUTS, PROPENSITIES):
         found.setdefault((producer[tensor], "answer"), []).append(tensor)
     return [(source, target, tensors) for (source, target), tensors in found.items()]
 

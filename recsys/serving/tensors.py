@@ -92,6 +92,9 @@ _CHOICE = (
     Tensor("sampling", INT32, default=UNKNOWN),
     Tensor("diversity", FP32, default=-1),
     Tensor("seed", INT64, default=0),
+    Tensor("diversity_by", INT32, default=UNKNOWN),
+    Tensor("max_per_category", INT32, default=UNKNOWN),
+    Tensor("explore", FP32, default=-1),
 )
 _CONTEXT = (Tensor("context_device", INT64), Tensor("context_time", INT64))
 _USER = (
@@ -134,6 +137,7 @@ _ANSWER = (
     Tensor("degraded", INT32),
     Tensor("ordered_ids", INT64, (RETURNED,)),
     Tensor("ordered_sources", INT32, (RETURNED,)),
+    Tensor("propensities", FP32, (RETURNED,)),
 )
 
 TENSORS: Final[dict[str, Tensor]] = {

@@ -17,6 +17,7 @@ from recsys.serving.graph import (
     ENSEMBLE_OUTPUTS,
     FUSED_MODEL,
     MODELS,
+    PROPENSITIES,
     RULE_INPUTS,
     model,
     steps,
@@ -43,8 +44,8 @@ def test_it_answers_like_the_chain(fused: Stage, chain: Chain, rows: int) -> Non
         "timestamp": rng.integers(1, 10**9, (rows, 1)),
     }
     found, expected = fused.run(inputs | left_out((*RULE_INPUTS, *CHOICE_INPUTS), rows)), chain.run(inputs)
-    assert tuple(found) == ENSEMBLE_OUTPUTS
-    for name in ENSEMBLE_OUTPUTS:
+    assert tuple(found) == (*ENSEMBLE_OUTPUTS, PROPENSITIES)
+    for name in found:
         assert np.array_equal(found[name], expected[name]), name
 
 

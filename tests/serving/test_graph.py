@@ -8,7 +8,15 @@ import pytest
 
 from recsys import schema
 from recsys.serving import stages
-from recsys.serving.graph import ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS, MODELS, edges, is_optional, model
+from recsys.serving.graph import (
+    ENSEMBLE_INPUTS,
+    ENSEMBLE_OUTPUTS,
+    MODELS,
+    PROPENSITIES,
+    edges,
+    is_optional,
+    model,
+)
 from recsys.serving.tensors import TENSORS
 from recsys.settings import ServingSettings
 
@@ -30,7 +38,8 @@ def test_each_tensor_is_made_once_and_before_it_is_read() -> None:
 
 
 def test_each_tensor_is_read_by_somebody() -> None:
-    read = {tensor for each in MODELS for tensor in each.inputs.values()} | set(ENSEMBLE_OUTPUTS)
+    read = {tensor for each in MODELS for tensor in each.inputs.values()}
+    read |= {*ENSEMBLE_OUTPUTS, PROPENSITIES}
     assert read == set(TENSORS)
 
 
@@ -49,6 +58,9 @@ def test_the_contract_of_the_ensemble() -> None:
         "sampling": ("int32", (1,)),
         "diversity": ("float32", (1,)),
         "seed": ("int64", (1,)),
+        "diversity_by": ("int32", (1,)),
+        "max_per_category": ("int32", (1,)),
+        "explore": ("float32", (1,)),
     }
     assert [name for name in ENSEMBLE_INPUTS if not is_optional(name)] == ["user_id"]
     ports = {name: (TENSORS[name].dtype.name, TENSORS[name].dims(settings)) for name in ENSEMBLE_OUTPUTS}

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from recsys.errors import BadUse
 from recsys.schema import NO_ITEM, Degraded
+from recsys.serving.caps import ItemCategories
 from recsys.serving.diversity import ItemVectors, mmr
-from recsys.serving.graph import CHOICE_INPUTS
+from recsys.serving.dpp import dpp
+from recsys.serving.graph import CHOICE_INPUTS, model
 from recsys.serving.relevance import logits, softmax
 from recsys.serving.stages.softmax_sampling import SoftmaxSampling, load
+from recsys.settings import ServingSettings
 
 FLAGS = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
 
@@ -196,6 +199,9 @@ def test_parameters_are_read_and_checked() -> None:
         "sampling_temperature": "0.01",
         "sampling_seed": "9",
         "diversity": "0",
+        "diversity_by": "mmr",
+        "max_per_category": "0",
+        "explore": "0",
     }
     assert load(Path(), parameters) == SoftmaxSampling(
         5, 0.2, weighted=True, sampling_temperature=0.01, seed=9
@@ -208,3 +214,90 @@ def test_parameters_are_read_and_checked() -> None:
         load(Path(), parameters | {"sampling_temperature": "0"})
     with pytest.raises(BadUse, match="not a share"):
         load(Path(), parameters | {"diversity": "1.5"})
+    with pytest.raises(BadUse, match="diversity_by"):
+        load(Path(), parameters | {"diversity_by": "wit"})
+
+
+def test_an_answer_that_explores_is_in_the_order_drawn_with_the_chance_of_each_place(release: Path) -> None:
+    stage = SoftmaxSampling(returned=3)
+    asked = ask([[7, 8, 9, -1]] * 3_000, [[0.9, 0.7, 0.6, 0.0]] * 3_000)
+    asked["explore"][:] = 0.2
+    out = stage.run(asked)
+    assert (np.diff(out["ordered_scores"], axis=1) <= 0).all()
+    first, count = np.unique(out["ordered_items"][:, 0], return_counts=True)
+    expected = np.exp(np.array([0.9, 0.7, 0.6]) / 0.2)
+    expected /= expected.sum()
+    assert first.tolist() == [7, 8, 9]
+    np.testing.assert_allclose(count / 3_000, expected, atol=0.03)
+    np.testing.assert_allclose(out["propensities"][:, 0], expected[out["ordered_items"][:, 0] - 7], rtol=1e-5)
+    np.testing.assert_allclose(out["propensities"][:, 2], 1, rtol=1e-5)  # what is left
+    left = 1 - expected[out["ordered_items"][:, 0] - 7]
+    np.testing.assert_allclose(
+        out["propensities"][:, 1], expected[out["ordered_items"][:, 1] - 7] / left, rtol=1e-5
+    )
+
+
+def test_chances_of_answers_that_do_not_explore() -> None:
+    asked = ask([[7, 8, -1]] * 2, [[0.1, 0.9, 0.0]] * 2)
+    asked["sampling"][1] = 1
+    assert SoftmaxSampling(returned=4).run(asked)["propensities"].tolist() == [[1, 1, 0, 0], [0, 0, 0, 0]]
+
+
+@given(
+    wish=st.fixed_dictionaries(
+        {
+            "explore": st.sampled_from([-1, 0, 0.05]),
+            "diversity_by": st.sampled_from([-1, 0, 1]),
+            "max_per_category": st.sampled_from([-1, 0, 1, 2]),
+            "diversity": st.sampled_from([-1, 0, 0.5]),
+        }
+    ),
+    seed=st.integers(0, 1_000),
+)
+def test_whatever_is_chosen_users_are_answered_as_if_alone(
+    release: Path, wish: dict[str, float], seed: int
+) -> None:
+    stage = load(release, _parameters())
+    rng = np.random.default_rng(seed)
+    rows = np.stack([rng.permutation(40)[:12] for _ in range(3)])
+    asked = ask(rows.tolist(), rng.random((3, 12)).tolist())
+    for name, value in wish.items():
+        asked[name][1] = value
+    asked["top_k"][:] = 5
+    together = stage.run(asked)
+    for at in range(3):
+        alone = stage.run({name: column[at : at + 1] for name, column in asked.items()})
+        for name, column in alone.items():
+            np.testing.assert_array_equal(column[0], together[name][at], err_msg=name)
+        shown = together["ordered_items"][at]
+        assert len(set(shown[:5].tolist())) == 5
+        assert (shown[5:] == NO_ITEM).all()
+
+
+def test_at_most_so_many_of_a_category(release: Path) -> None:
+    stage = load(release, _parameters())
+    category = ItemCategories(release).of(np.arange(60)[None])[0]
+    asked = ask([list(range(60))] * 3, [np.linspace(0.9, 0.1, 60).tolist()] * 3)
+    asked["top_k"][:] = 4
+    asked["max_per_category"][1:] = 1
+    asked["diversity"][2] = 0.3
+    asked["diversity_by"][2] = 1
+    shown = stage.run(asked)["ordered_items"][:, :4]
+    assert shown[0].tolist() == [0, 1, 2, 3]
+    kinds = min(4, len(np.unique(category[:60])))
+    for row in shown[1:]:
+        assert len(np.unique(category[row])) == kinds
+
+
+def test_dpp_is_the_determinant_s_order(release: Path) -> None:
+    stage = load(release, _parameters())
+    asked = ask([list(range(30))], [np.linspace(0.9, 0.1, 30).tolist()])
+    asked["top_k"][:], asked["diversity"][:], asked["diversity_by"][:] = 5, 0.4, 1
+    likely = softmax(logits(asked["click_scores"].astype(np.float64)))
+    chosen = dpp(likely, ItemVectors(release).of(asked["items"]), 5, np.array([0.4]))
+    assert set(stage.run(asked)["ordered_items"][0, :5].tolist()) == set(chosen[0].tolist())
+
+
+def _parameters() -> dict[str, str]:
+    settings = ServingSettings(returned=20)
+    return {name: str(getattr(settings, name)) for name in model("softmax_sampling").parameters}

@@ -92,14 +92,14 @@ def test_what_is_not_known_is_not_sent() -> None:
 
 def test_a_slow_call_is_left_to_itself_and_not_cancelled() -> None:
     async def scenario(ensemble: Ensemble, triton: ScriptedTriton) -> None:
-        triton.wait_s = 0.3
-        began = time.monotonic()
+        triton.wait_s = 2.0
         with pytest.raises(Unavailable, match="no answer in"):
             await ask(ensemble, 0.02)
-        assert time.monotonic() - began < 0.25
         assert ensemble._under_way == 1
-        await asyncio.sleep(0.4)
-        assert ensemble._under_way == 0
+        deadline = time.monotonic() + 60
+        while ensemble._under_way:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
 
     assert run(scenario).cancelled == 0
 

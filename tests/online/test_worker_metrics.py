@@ -34,7 +34,7 @@ def test_valkeys_numbers_and_the_workers_own(valkey_server: ValkeyServer) -> Non
     assert found["recsys_valkey_memory_used_bytes"] > 0
     assert found["recsys_valkey_commands_total"] > 0
     assert found["recsys_valkey_evicted_keys_total"] == 0
-    assert 0 < found["recsys_valkey_answer_seconds"] < 1
+    assert 0 < found["recsys_valkey_answer_seconds"] < 60
 
 
 def test_events_count_as_waiting_until_they_are_settled(valkey: redis.Redis) -> None:

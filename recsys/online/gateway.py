@@ -25,6 +25,7 @@ from recsys.online.auth import Forbidden, KeyStore, WrongKey
 from recsys.online.balance import open_ensemble
 from recsys.online.catalogue import Catalogues
 from recsys.online.doorkeeper import Doorkeeper, TooManyRequests
+from recsys.online.express import Express
 from recsys.online.fallback import Fallback, PopularShelf
 from recsys.online.forget import Forgetter
 from recsys.online.limits import RateLimiter
@@ -71,6 +72,7 @@ def create_app(settings: Settings, keys: KeyStore) -> FastAPI:
     _add_probes(app)
     _add_problems(app)
     make_exact(app)
+    app.add_middleware(Express)
     app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
     app.add_middleware(Observed, metrics=metrics, tracer=tracer)
     return app

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -105,16 +106,24 @@ def compare(
     first: Annotated[int, typer.Argument(min=1, help="The release compared with.", show_default=False)],
     second: Annotated[int, typer.Argument(min=1, help="The other one.", show_default=False)],
     window: Annotated[float, typer.Option(min=1, help="Minutes after an answer in which clicks count.")] = 30,
+    events: Annotated[
+        list[Path] | None,
+        typer.Option(help="Parquet files of interactions to take clicks from, not the log.", metavar="FILE"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say which of two releases is better by what a canary's users clicked, with an interval."""
+    settings = get_settings()
+    if settings.events.log == "sqs" and not events:
+        fix = "Give the interactions as files: --events day_12.parquet"
+        raise BadUse("clicks", "the event log is SQS, which can be read but once", fix)
     from recsys.online import clicks, exposures
     from recsys.release.compare import compare as judge
 
-    with _valkey(get_settings()) as client:
+    with _valkey(settings) as client:
         shown = [each for each in exposures.read(client) if each.arm in (first, second)]
-        begin = min((each.at_ms for each in shown), default=0)
-        clicked = clicks.since(client, begin, {each.user_id for each in shown})
+        begin, users = min((each.at_ms for each in shown), default=0), {each.user_id for each in shown}
+        clicked = clicks.of_files(events, begin, users) if events else clicks.since(client, begin, users)
     found = judge(shown, clicked, first, second, window_s=window * 60)
     if json:
         print_json(asdict(found))

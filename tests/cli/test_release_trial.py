@@ -4,6 +4,8 @@ import json
 from contextlib import nullcontext
 
 import fakeredis
+import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.cli import release_trial
@@ -64,6 +66,22 @@ def test_the_better_release_is_named_with_an_interval(run, home, client) -> None
     )
     refused = run("release", "compare", "7", "9")
     assert refused.err.startswith("recsys: release 9: 0 users were shown its answers")
+
+
+def test_where_the_log_is_a_queue_clicks_come_from_files(run, home, client, tmp_path, monkeypatch) -> None:
+    shown = [Exposure(user, 7 + user % 2, 1_000 * user, (user,)) for user in range(200)]
+    exposures.write(client, shown, most=1_000)
+    clicked = np.arange(1, 200, 2)
+    day = pd.DataFrame({"user_id": clicked, "item_id": clicked, "timestamp": clicked, "device_type": 0})
+    day.to_parquet(tmp_path / "day_12.parquet")
+    monkeypatch.setenv("RECSYS_EVENTS__LOG", "sqs")
+    monkeypatch.setenv("RECSYS_EVENTS__SQS_QUEUE_URL", "http://127.0.0.1:1/queue")
+    monkeypatch.setenv("RECSYS_EVENTS__SQS_DEAD_LETTER_URL", "http://127.0.0.1:1/dead")
+    refused = run("release", "compare", "7", "8")
+    assert refused.err.startswith("recsys: clicks: the event log is SQS")
+    given = ("--events", tmp_path / "day_12.parquet", "--json")
+    found = json.loads(run("release", "compare", "7", "8", *given).out)
+    assert (found["better"], found["first"]["clicked"], found["second"]["rate"]) == (8, 0, 1.0)
 
 
 def test_a_trial_ends_where_nothing_runs_any_more(run, home, client) -> None:

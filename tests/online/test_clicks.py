@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import fakeredis
+from pathlib import Path
 
+import fakeredis
+import pandas as pd
+import pytest
+
+from recsys.errors import BadData
 from recsys.online import clicks, keys
 
 
@@ -18,3 +23,25 @@ def test_clicks_of_some_users_since_a_moment_page_by_page() -> None:
 
 def test_without_a_log_there_are_no_clicks() -> None:
     assert clicks.since(fakeredis.FakeRedis(), 0, {1}) == {}
+
+
+def test_files_of_interactions_tell_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "day_12.parquet"
+    day = pd.DataFrame(
+        {
+            "user_id": [1, 1, 2, 3, 1, 1],
+            "item_id": [10, 11, 12, 13, 14, 15],
+            "timestamp": [200, 100, 99, 100, 101, 101],
+            "device_type": 0,
+            "event_type": ["purchase", "click", "click", "click", "view", "click"],
+            "click": [1, 1, 1, 1, 1, 0],
+        }
+    )
+    day.to_parquet(path)
+    found = clicks.of_files([path, path], 100_000, {1, 2})
+    assert found == {1: [(100_999, 11)] * 2 + [(200_999, 10)] * 2}
+    day.drop(columns=["event_type", "click"]).to_parquet(path)
+    assert len(clicks.of_files([path], 100_000, {1, 2})[1]) == 4
+    day.drop(columns="item_id").to_parquet(path)
+    with pytest.raises(BadData, match="item_id"):
+        clicks.of_files([path], 0, {1})

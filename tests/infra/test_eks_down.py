@@ -51,5 +51,25 @@ def test_nodes_that_will_not_go_stop_it(workplace) -> None:
     assert not any("eksctl delete" in call for call in done.calls)
 
 
+def test_stopped_at_any_step_a_later_run_completes_it(workplace) -> None:
+    workplace.run("eks-up", "--yes")
+    steps = [
+        *("aws eks update-kubeconfig*", "helm uninstall*", "kubectl delete nodepools*"),
+        *("kubectl delete nodeclaims*", "aws cloudformation delete-stack --stack-name recsys-roles*"),
+        *(
+            "aws cloudformation wait stack-delete-complete --stack-name recsys-cache*",
+            "eksctl delete cluster*",
+        ),
+        "aws cloudformation delete-stack --stack-name recsys-features*",
+    ]
+    for step in steps:
+        failed = workplace.run("eks-down", "--yes", fail=step)
+        assert failed.code != 0, step
+    done = workplace.run("eks-down", "--yes")
+    assert done.code == 0, done.err
+    assert not (workplace.state / "cluster").exists()
+    assert "delete-stack --stack-name recsys-features" in done.calls[-3] + done.calls[-1]
+
+
 def test_install_is_not_its_option(workplace) -> None:
     assert "for eks-up" in workplace.run("eks-down", "--install", "1").err

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from factories.stacks import STACKS
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "s3cretOfTheTest"  # as the stand-in for Secrets Manager tells it
@@ -89,6 +90,31 @@ def test_it_stops_where_something_fails(workplace) -> None:
     done = workplace.run("eks-up", "--yes", fail="aws cloudformation deploy --stack-name recsys-events*")
     assert done.code != 0
     assert not any("eksctl" in call for call in done.calls)
+
+
+def test_stopped_at_any_step_a_later_run_completes_it(workplace) -> None:
+    """Each step fails once, one run after the other; what is there then is what an undisturbed run leaves."""
+    first = ("buckets", "events", "images", "features")
+    steps = [
+        *(f"aws cloudformation deploy --stack-name recsys-{noun}*" for noun in first),
+        *("eksctl create cluster*", "aws eks update-kubeconfig*"),
+        *(f"aws cloudformation deploy --stack-name recsys-{noun}*" for noun in sorted({*STACKS} - {*first})),
+        *("helm upgrade --install kube-prometheus*", "helm upgrade --install prometheus-adapter*"),
+        *("kubectl apply -k*", "kubectl apply -f infra/*"),
+        *("aws secretsmanager get-secret-value*", "kubectl create secret*", "kubectl apply -f -"),
+        "helm upgrade --install recsys *",
+    ]
+    for step in steps:
+        failed = workplace.run("eks-up", "--yes", "--install", "1.2.3", fail=step)
+        assert failed.code != 0, step
+        assert "stub: told to fail" in failed.err, step
+        if "secretsmanager" in step:
+            assert not any(call.startswith("kubectl create secret") for call in failed.calls)
+    done = workplace.run("eks-up", "--yes", "--install", "1.2.3")
+    assert done.code == 0, done.err
+    assert sum("eksctl create cluster" in call for call in done.calls) == 0  # it is there since it was made
+    assert done.calls[-1].startswith("helm upgrade --install recsys")
+    assert (workplace.state / "secret").read_text().endswith("recsys-cache-Endpoint:recsys-cache-Port/0")
 
 
 def test_a_missing_output_is_named(workplace) -> None:

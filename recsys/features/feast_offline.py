@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.dataset import Dataset
+from recsys.data.timeline import blocks_in_time
 from recsys.features.behavior import top_category
 from recsys.schema import ITEM_COLUMNS, TOP_CATEGORY_WINDOW_S, USER_COLUMNS
 
@@ -61,17 +62,8 @@ def behavior_history(dataset: Dataset, days: list[int] | None = None) -> pd.Data
     Returns:
         user_id, top_category, timestamp (int64, unix seconds), sorted by user and time.
     """
-    events = dataset.interactions(dataset.days if days is None else days)
-    if "click" in events:
-        events = events[events["click"] == 1]
-    category = dataset.items.set_index("item_id")["category_l1"]
-    clicks = pd.DataFrame(
-        {
-            "user_id": events["user_id"].to_numpy(np.int64),
-            "timestamp": events["timestamp"].to_numpy(np.int64),
-            "category_l1": category.reindex(events["item_id"]).to_numpy(),
-        }
-    ).dropna()
+    blocks = blocks_in_time(dataset, dataset.days if days is None else days)
+    clicks = pd.concat([_clicks(dataset, block) for block in blocks], ignore_index=True)
     if not len(clicks):
         return pd.DataFrame(
             {name: pd.Series(dtype="int64") for name in ("user_id", "top_category", "timestamp")}
@@ -79,6 +71,20 @@ def behavior_history(dataset: Dataset, days: list[int] | None = None) -> pd.Data
     clicks = clicks.astype("int64").sort_values("user_id", kind="stable", ignore_index=True)
     end = int(clicks["timestamp"].max()) + 1
     return pd.concat([_changes(block, end) for block in _user_blocks(clicks)], ignore_index=True)
+
+
+def _clicks(dataset: Dataset, events: pd.DataFrame) -> pd.DataFrame:
+    """user_id, timestamp and category_l1 of the clicks on items that there are."""
+    if "click" in events:
+        events = events[events["click"] == 1]
+    category = dataset.items.set_index("item_id")["category_l1"]
+    return pd.DataFrame(
+        {
+            "user_id": events["user_id"].to_numpy(np.int64),
+            "timestamp": events["timestamp"].to_numpy(np.int64),
+            "category_l1": category.reindex(events["item_id"]).to_numpy(),
+        }
+    ).dropna()
 
 
 def write_part(folder: Path, name: str, rows: pd.DataFrame) -> Path:

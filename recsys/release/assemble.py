@@ -12,6 +12,7 @@ import pandas as pd
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits import positives
+from recsys.data.timeline import blocks_in_time
 from recsys.errors import BadData
 from recsys.features import feast_offline
 from recsys.release.dlrm_broadcast import write_broadcast
@@ -73,10 +74,12 @@ def check_complete(folder: Path) -> None:
 
 def popularity(dataset: Dataset, days: Sequence[int]) -> np.ndarray:
     """Clicks of each item over the given days, float32 [n] by item index."""
-    clicked = positives(dataset.interactions(days))["item_id"]
-    counts = clicked.value_counts().reindex(dataset.items["item_id"], fill_value=0)
-    found: np.ndarray = counts.to_numpy(np.float32)
-    return found
+    items = pd.Index(dataset.items["item_id"])
+    counts = np.zeros(len(items), dtype=np.int64)
+    for block in blocks_in_time(dataset, days):
+        place = items.get_indexer(positives(block)["item_id"])
+        counts += np.bincount(place[place >= 0], minlength=len(items))
+    return counts.astype(np.float32)
 
 
 def write_feast_sources(dataset: Dataset, days: Sequence[int], out_dir: Path) -> None:
@@ -88,7 +91,7 @@ def write_feast_sources(dataset: Dataset, days: Sequence[int], out_dir: Path) ->
         out_dir: Gets `user_features`, `item_features` and `user_behavior_features` (the newest top
             category of each user), each `.parquet` with `event_timestamp`.
     """
-    end = int(dataset.interactions(days)["timestamp"].max()) + 1
+    end = max(int(dataset.rows([day])["timestamp"].max()) for day in days) + 1
     newest = feast_offline.behavior_history(dataset, list(days)).drop_duplicates("user_id", keep="last")
     frames = {
         "user_features": feast_offline.user_rows(dataset, end),

@@ -19,8 +19,10 @@ from recsys.bench.vectors import mask_of
 from recsys.index import Index, build
 from recsys.index.blocks import exact_top
 from recsys.index.effort import Effort, efforts, set_effort, tune
+from recsys.index.scatter import merge
 
 _WARM_UP = 5
+_MASKED_ROWS = 1_000_000
 
 
 def run(case: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,12 @@ def _masked(index: Index, items: np.ndarray, users: np.ndarray, top: int, share:
     """
     allowed = mask_of(items, share)
     kept = np.flatnonzero(allowed)
-    truth = kept[exact_top(users, items[kept], min(top, len(kept)))]
+    answers = []
+    for at in range(0, len(kept), _MASKED_ROWS):
+        some = kept[at : at + _MASKED_ROWS]
+        found = some[exact_top(users, items[some], min(top, len(some)))]
+        answers.append((np.einsum("bkw,bw->bk", items[found], users), found))
+    truth = merge(answers, min(top, len(kept)))[1]
     ms, found = _asked(lambda user: index.search(user, truth.shape[1], allowed)[1], users)
     plain_ms, _ = _asked(lambda user: index.search(user, truth.shape[1])[1], users)
     recall = _recall(found, truth)

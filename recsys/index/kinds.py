@@ -22,7 +22,7 @@ _HNSW_SEARCH: Final = 600  # must not be below k, or fewer than k items are foun
 _TRAIN_ROWS_PER_LIST: Final = 64
 _TRAIN_ROWS: Final = 65_536
 _TRAIN_ROUNDS: Final = 10
-_MOST_LISTS: Final = 4_096
+_MOST_LISTS: Final = 2_048
 
 _BLAS_FROM: Final = 20
 """Vectors from which on FAISS multiplies matrices by default."""
@@ -123,7 +123,11 @@ def _filled(index: Any, vectors: np.ndarray) -> Any:
 
 
 def _list_count(rows: int) -> int:
-    """2 √n lists, at most 4,096: codes are scanned so fast that more lists cost more to choose from."""
+    """2 √n lists, at most 2,048.
+
+    Codes are scanned so fast that more lists make no query cheaper, and k-means and the choice of each item's
+    list, which are most of the building, cost as much more as there are lists.
+    """
     return max(1, min(int(2 * rows**0.5), _MOST_LISTS, rows // 39))
 
 

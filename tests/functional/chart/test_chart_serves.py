@@ -1,4 +1,8 @@
-"""The rendered chart as processes of an unprivileged user: it serves, and has every metric that it names."""
+"""The rendered chart as processes of an unprivileged user: it serves, promotes, has every metric it names.
+
+What a kubelet would do is done by `factories.installation`: another user, no privileges, a file system that
+cannot be written but for the pod's volumes.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,21 @@ from typing import Any
 import pytest
 from factories.chart import Object, merge, render, values
 from factories.home import make_home
-from factories.installation import ADMIN_KEY, Installation, answers, open_folder
+from factories.installation import ADMIN_KEY, Installation, answers, may_mount, open_folder
+from factories.kubeflow import fake_kubeflow
 from factories.monitoring import expressions, metrics
 
+from recsys.kubeflow import compile_pipelines
+from recsys.local.twin import publish_twin
 from recsys.local.valkey import ValkeyServer
 from recsys.online.auth import create_key
+from recsys.release.store import ReleaseStore
 
 pytestmark = pytest.mark.functional
 
 TRITON, GATEWAY, WORKER = (f"Deployment/shop-recsys-{name}" for name in ("triton", "gateway", "worker"))
+PROMOTION = "Job/shop-recsys-promote-2-1"
+KUBEFLOW = "http://ml-pipeline.kubeflow:8888"
 ONLY_WITH_A_GPU = {"nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes"}
 
 
@@ -28,8 +38,8 @@ ONLY_WITH_A_GPU = {"nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_mem
 def chart() -> Iterator[Installation]:
     with open_folder() as home, ValkeyServer(home / "valkey") as valkey:
         make_home(home / "source")
+        publish_twin(ReleaseStore(home / "source" / "releases"), 1, home / "twin")
         (home / "token").write_text(create_key(home / "keys.json"))
-        (home / "pod").mkdir()
         installed = Installation(render(_values(home)), home, valkey.url, home / "keys.json")
         assert "release 1 is ready" in installed.run(TRITON, "fetch-release")
         assert "release 1 is in" in installed.run(GATEWAY, "fetch-release")
@@ -51,6 +61,22 @@ def _values(home: Path) -> Object:
             "inCluster": {"enabled": False},
             "existingSecret": "valkey",
             "external": {"cidrs": ["127.0.0.1/32"]},
+        },
+        "promotion": {"enabled": True, "release": 2},
+        "daily": {
+            "enabled": True,
+            "args": [
+                "python",
+                "-m",
+                "recsys.cli",
+                "pipeline",
+                "submit",
+                "/opt/recsys/ir/full_training.yaml",
+                "--endpoint",
+                KUBEFLOW,
+                "--argument",
+                "data=s3://shop/today",
+            ],
         },
         "extraEnv": [{"name": name, "value": value} for name, value in patient.items()],
     }
@@ -89,9 +115,27 @@ def _has_seen(chart: Installation, user_id: int, item_id: int) -> bool:
     return all(item["item_id"] != item_id for item in shown)
 
 
-def test_the_containers_are_not_root(chart: Installation) -> None:
-    owners = {path.stat().st_uid for path in (chart.home / "pod").rglob("*")}
-    assert owners == {1000 if os.geteuid() == 0 else os.geteuid()}
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes of another user")
+def test_the_containers_are_not_root_and_write_to_their_volumes_alone(chart: Installation) -> None:
+    owners = {path.stat().st_uid for path in (chart.home / "volumes").rglob("*")}
+    assert owners == {1000}
+    status = chart.python("print(open('/proc/self/status').read())").splitlines()
+    said = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    assert said["Uid"].split() == ["1000"] * 4
+    assert said["Groups"].strip() == ""
+    assert said["NoNewPrivs"] == "1"
+    if may_mount():
+        assert chart.python(_WRITES.format("/usr/recsys")) == "Read-only file system"
+    assert chart.python(_WRITES.format(chart.home / "volumes/shop-recsys-triton/x")) == "written"
+
+
+_WRITES = """
+try:
+    open("{}", "w").close()
+    print("written")
+except OSError as error:
+    print(error.strerror)
+"""
 
 
 def test_model_control_is_closed_without_the_key(chart: Installation) -> None:
@@ -117,3 +161,30 @@ def _metrics(url: str) -> set[str]:
     with urllib.request.urlopen(url, timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     return {line.partition("{")[0].partition(" ")[0] for line in lines if line and not line.startswith("#")}
+
+
+def test_the_nightly_job_submits_its_pipeline(chart: Installation) -> None:
+    compile_pipelines(chart.home / "image" / "ir")
+    with fake_kubeflow() as kubeflow:
+        chart.replaced[KUBEFLOW] = kubeflow.url
+        assert "run-1" in chart.run("CronJob/shop-recsys-daily", "submit")
+    (run,) = kubeflow.runs
+    assert run["runtime_config"]["parameters"]["data"] == "s3://shop/today"
+
+
+def test_agents_and_the_promotions_job_serve_another_release(chart: Installation) -> None:
+    """The last one here: release 2 is served after it."""
+    agents = {
+        name: f"http://127.0.0.1:{chart.ports[f'{name}-agent']}/readyz" for name in ("triton", "gateway")
+    }
+    with (
+        chart.serve(TRITON, "agent", lambda: answers(agents["triton"])),
+        chart.serve(GATEWAY, "agent", lambda: answers(agents["gateway"])),
+    ):
+        told = json.loads(chart.run(PROMOTION, "promote"))
+        assert told["release"] == 2
+        assert len(told["replicas"]) == 1
+        assert all(answers(url) for url in agents.values())
+    answer = _ask(chart, "recommendations", user_id=3, top_k=10)
+    assert (answer["release"], answer["fallbacks"]) == (2, [])
+    assert ReleaseStore(chart.home / "source" / "releases").current() == 2

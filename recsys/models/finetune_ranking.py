@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from recsys.models import blocks, dlrm
+from recsys.models import dlrm
 from recsys.models.correction import finished
 from recsys.models.dlrm import Ranker
 from recsys.models.examples import Examples, hold_out, newest
@@ -49,7 +49,8 @@ def tune(
     kept, held = hold_out(examples, recipe.validation_share, ranking.validation_rows, recipe.seed)
     retrieval = Towers.load(towers, parent.catalogue)
     saved = parent.weights("dlrm")
-    others = next(each.value.shape[1] - 1 for each in saved if f"{blocks.LOGIT}/kernel" in each.name)
+    last = [each.value for each in saved if each.name.endswith("kernel")][-1]
+    others = last.shape[1] - 1
     if not others:  # it was trained without heads
         ranking = ranking.model_copy(update={"head_loss": 0.0})
         recipe = recipe.model_copy(update={"ranking": ranking})

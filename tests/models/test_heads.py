@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from recsys import schema
-from recsys.models import dlrm, export, heads, ranking
+from recsys.models import dlrm, export, finetune_ranking, heads, ranking
+from recsys.models.finetune_parent import Parent, Weight
 from recsys.models.metrics import auc
 from recsys.release.dlrm_broadcast import write_broadcast
-from recsys.settings import TrainingSettings
+from recsys.settings import FinetuneSettings, TrainingSettings
 
 
 def _event(shop) -> np.ndarray:
@@ -106,3 +107,14 @@ def test_rows_that_do_not_tell_do_not_count() -> None:
     one = heads.loss(tf.zeros((4, 2)), target).numpy()
     assert one == pytest.approx(np.log(2))
     assert heads.loss(tf.zeros((1, 2)), target[:1]).numpy() == 0
+
+
+def test_a_fine_tuning_goes_on_with_the_heads(shop, many, settings, towers_dir, monkeypatch) -> None:
+    names = [variable.name.removesuffix(":0") for variable in many.model.variables]
+    saved = [Weight(name, each.numpy()) for name, each in zip(names, many.model.variables, strict=True)]
+    parent = Parent(towers_dir, settings, shop.workflows, shop.catalogue)
+    monkeypatch.setattr(Parent, "weights", lambda *_: saved)
+    rows = shop.rows.assign(**{schema.EVENT: _event(shop)})
+    tuned = finetune_ranking.tune(parent, rows, towers_dir, FinetuneSettings())
+    assert tuned.heads is not None
+    assert tuned.model.variables[-1].shape == many.model.variables[-1].shape

@@ -30,7 +30,7 @@ _AT_ONCE: Final = 250
 _ROWS: Final = 4_000
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 _CAPS: Final = (10, 5, 3, 2, 1)
-_TEMPERATURES: Final = (0.001, 0.003, 0.01, 0.03, 0.1)
+_TEMPERATURES: Final = (0.001, 0.003, 0.005, 0.01, 0.03, 0.1)
 _ITEMS_AT_ONCE: Final = 4_096
 
 
@@ -124,6 +124,8 @@ def _ways(content: np.ndarray, everything: np.ndarray) -> Iterator[_Way]:
         yield _Way("most of a category", most, everything, _by_cap(most))
     for temperature in _TEMPERATURES:
         yield _Way("exploration, temperature", temperature, everything, _by_draw(temperature))
+    for temperature in _TEMPERATURES:
+        yield _Way("weighted, as served", temperature, everything, _by_served_draw(temperature))
 
 
 def _by_mmr(weight: float) -> Columns:
@@ -152,6 +154,12 @@ def _by_draw(temperature: float) -> Columns:
         return explore(pools.scores, _SHOWN, temperature, uniform)[0]
 
     return choose
+
+
+def _by_served_draw(temperature: float) -> Columns:
+    """The same draws in the order of their scores, as the served stage answers."""
+    draw = _by_draw(temperature)
+    return lambda pools, vectors, batch: np.sort(draw(pools, vectors, batch), axis=1)  # best first in a pool
 
 
 def _shown(way: _Way, pools: Pools) -> np.ndarray:

@@ -14,6 +14,7 @@ from recsys.cli.options import DataDir, Days, Json, parse_days
 from recsys.cli.output import messages, print_json, results
 from recsys.cli.pipeline_submit import submit
 from recsys.cli.steps import Steps
+from recsys.errors import BadUse
 from recsys.settings import get_settings
 
 app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
@@ -80,11 +81,18 @@ def compile_all(
     image: Annotated[
         str | None, typer.Option(help="Container image of the steps.", show_default=False)
     ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE for every step, such as RECSYS_MLFLOW__URI=…", show_default=False),
+    ] = None,
 ) -> None:
     """Write the pipelines' IR YAML for a cluster."""
     from recsys.kubeflow import compile_pipelines
 
-    for path in compile_pipelines(out, image):
+    given = dict(one.partition("=")[::2] for one in env or ())
+    if not all(name and value for name, value in given.items()):
+        raise BadUse("--env", f"{env} is not NAME=VALUE", "Write it like RECSYS_RELEASES__KEEP=20")
+    for path in compile_pipelines(out, image, given):
         results.print(str(path), soft_wrap=True)
 
 

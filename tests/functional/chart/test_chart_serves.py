@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from factories.chart import Object, merge, render, values
+from factories.chart import ROOT, Object, merge, render, values
 from factories.home import make_home
 from factories.installation import ADMIN_KEY, Installation, answers, may_mount, open_folder
 from factories.kubeflow import fake_kubeflow
 from factories.monitoring import expressions, metrics
 
-from recsys.kubeflow import compile_pipelines
 from recsys.local.twin import publish_twin
 from recsys.local.valkey import ValkeyServer
 from recsys.online.auth import create_key
@@ -164,7 +164,7 @@ def _metrics(url: str) -> set[str]:
 
 
 def test_the_nightly_job_submits_its_pipeline(chart: Installation) -> None:
-    compile_pipelines(chart.home / "image" / "ir")
+    shutil.copytree(ROOT / "tests/pipelines/golden", chart.home / "image" / "ir")
     with fake_kubeflow() as kubeflow:
         chart.replaced[KUBEFLOW] = kubeflow.url
         assert "run-1" in chart.run("CronJob/shop-recsys-daily", "submit")

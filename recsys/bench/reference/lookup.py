@@ -12,6 +12,7 @@ import numpy as np
 from recsys.features.feast_layout import BEHAVIOR_VIEW, ITEM_VIEW, USER_VIEW
 from recsys.schema import (
     ITEM_COLUMNS,
+    ITEM_POPULARITY,
     ITEM_RAW,
     NO_ITEM,
     RECENT_CLICKS,
@@ -83,7 +84,8 @@ class SdkItemLookup:
             inputs: items int64 [B, K], item indexes, -1 for none.
 
         Returns:
-            `schema.ITEM_RAW` [B, K] each and item_flags int32 [B, 1].
+            `schema.ITEM_RAW` [B, K] each and item_flags int32 [B, 1]; and `schema.ITEM_POPULARITY`, zero, since
+            the published design has none.
         """
         ids = self.catalogue.decode(inputs["items"])
         wanted = [f"{ITEM_VIEW}:{name}" for name in _ITEM]
@@ -93,7 +95,8 @@ class SdkItemLookup:
             missing = 0.0 if name == "price" else UNKNOWN
             columns[name] = _column(found[name], missing, ITEM_COLUMNS[name]).reshape(ids.shape)
         flags = np.full((len(ids), 1), Degraded.NONE, np.int32)
-        return {name: columns[name] for name in ITEM_RAW} | {"item_flags": flags}
+        popular = np.zeros(ids.shape, np.float32)
+        return {name: columns[name] for name in ITEM_RAW} | {ITEM_POPULARITY: popular, "item_flags": flags}
 
 
 def load(name: str, artefacts: Path, settings: Settings) -> SdkUserLookup | SdkItemLookup:

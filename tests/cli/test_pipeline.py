@@ -124,4 +124,16 @@ def test_compile_writes_the_ir(run, tmp_path: Path) -> None:
     outcome = run("pipeline", "compile", "--out", tmp_path / "ir")
     written = [Path(line) for line in outcome.out.split()]
     assert all(path.is_file() for path in written)
-    assert [path.name for path in written] == ["daily_finetuning.yaml", "full_training.yaml"]
+    assert [path.stem for path in written] == [
+        "daily_finetuning", "full_training", "roll_out", "train_and_roll_out"
+    ]  # fmt: skip
+    assert "RECSYS_RELEASES__KEEP" not in written[0].read_text()
+
+
+def test_compile_gives_every_step_variables(run, tmp_path: Path) -> None:
+    outcome = run("pipeline", "compile", "--out", tmp_path, "--env", "RECSYS_RELEASES__KEEP=20")
+    assert outcome.code == 0
+    assert "name: RECSYS_RELEASES__KEEP" in (tmp_path / "daily_finetuning.yaml").read_text()
+    refused = run("pipeline", "compile", "--out", tmp_path, "--env", "RECSYS_RELEASES__KEEP")
+    assert refused.code == 2
+    assert "is not NAME=VALUE" in refused.err

@@ -84,8 +84,8 @@ class SdkItemLookup:
             inputs: items int64 [B, K], item indexes, -1 for none.
 
         Returns:
-            `schema.ITEM_RAW` [B, K] each and item_flags int32 [B, 1]; and `schema.ITEM_POPULARITY`, zero, since
-            the published design has none.
+            `schema.ITEM_RAW` [B, K] each and item_flags int32 [B, 1]; and `schema.ITEM_POPULARITY`, zero:
+            the published design knows nothing of it.
         """
         ids = self.catalogue.decode(inputs["items"])
         wanted = [f"{ITEM_VIEW}:{name}" for name in _ITEM]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,7 +13,10 @@ from recsys.cli.evaluate_tables import METRICS, change, ends, rows_of
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
 from recsys.cli.steps import Steps
-from recsys.settings import get_settings
+from recsys.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Data = Annotated[
     Path | None,
@@ -126,8 +129,12 @@ def _with_ends(value: float, interval: Sequence[float]) -> str:
 
 def policy(
     log: Annotated[
-        Path, typer.Argument(help="Parquet: user_id, item_id, timestamp, device_type, propensity, reward.")
-    ],
+        Path | None,
+        typer.Argument(
+            help="Parquet: user_id, item_id, timestamp, device_type, propensity, reward; "
+            "what this system showed and was clicked when left out."
+        ),
+    ] = None,
     data: Data = None,
     release: Release = None,
     temperature: Annotated[
@@ -143,7 +150,7 @@ def policy(
     from recsys.release.lineage import judged_by
 
     settings = get_settings()
-    rows = read_log(log)
+    rows = _shown(settings) if log is None else read_log(log)
     release_dir = settings.home / "releases" / str(release or require_release(settings))
     with Steps().step("Policy") as note:
         dataset = judged_by(Dataset.open(data or imported(settings.home)), release_dir)
@@ -159,6 +166,19 @@ def policy(
     results.print(
         table(f"{found['rows']:,} decisions that earned {found['logged']:.4f}", heads, lines, heads[1:])
     )
+
+
+def _shown(settings: Settings) -> pd.DataFrame:
+    """What explored answers showed first and what came of it, out of Valkey."""
+    from recsys.cli.release_trial import running_valkey
+    from recsys.online import clicks, exposures
+    from recsys.release.explored import policy_log
+
+    with running_valkey(settings) as client:
+        shown = [each for each in exposures.read(client) if each.propensities]
+        begin = min((each.at_ms for each in shown), default=0)
+        clicked = clicks.since(client, begin, {each.user_id for each in shown})
+    return policy_log(shown, clicked)
 
 
 def _bench(data: Path | None, baselines: str) -> Any:

@@ -55,7 +55,7 @@ def challenge(release: int, shadow: float, canary: float, *, json: bool) -> None
         done = challenge_here(settings, release, lambda name, event: note(f"{name}: {event}"))
     if done is None:
         raise BadUse("challenger", "no Triton runs here", "Start it with `recsys up`")
-    with _valkey(settings) as client:
+    with running_valkey(settings) as client:
         trial.start(client, tried)
     if json:
         print_json({**asdict(done), **asdict(tried)})
@@ -71,7 +71,7 @@ def withdraw(json: Json = False) -> None:
     from recsys.online import trial
 
     settings = get_settings()
-    with _valkey(settings) as client:
+    with running_valkey(settings) as client:
         trial.stop(client)
     with Steps().step("Withdrawing") as note:
         done = withdraw_here(settings, lambda name, event: note(f"{name}: {event}"))
@@ -86,7 +86,7 @@ def shadow(json: Json = False) -> None:
     from recsys.online import shadow as copies
     from recsys.online import trial
 
-    with _valkey(get_settings()) as client:
+    with running_valkey(get_settings()) as client:
         tried, found = trial.read(client), copies.read(client).means()
     document = {"trial": asdict(tried) if tried else None, **found}
     if json:
@@ -120,7 +120,7 @@ def compare(
     from recsys.online import clicks, exposures
     from recsys.release.compare import compare as judge
 
-    with _valkey(settings) as client:
+    with running_valkey(settings) as client:
         shown = [each for each in exposures.read(client) if each.arm in (first, second)]
         begin, users = min((each.at_ms for each in shown), default=0), {each.user_id for each in shown}
         clicked = clicks.of_files(events, begin, users) if events else clicks.since(client, begin, users)
@@ -141,7 +141,7 @@ def compare(
 
 
 @contextmanager
-def _valkey(settings: Settings) -> Iterator[redis.Redis]:
+def running_valkey(settings: Settings) -> Iterator[redis.Redis]:
     """A client of the Valkey that this home runs, or of the settings' where none does."""
     from recsys import valkey
     from recsys.local.state import StateFile

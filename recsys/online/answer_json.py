@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 
 from recsys.online.catalogue import Catalogue
 from recsys.online.recommender import Answer
@@ -31,10 +32,13 @@ def written(answer: Answer, request_id: str, user_id: int | None) -> bytes:
     }
     items = []
     if catalogue is not None:
-        for index, score in zip(answer.indexes, answer.scores, strict=True):
+        chances: Sequence[float | None] = answer.propensities or [None] * len(answer.indexes)
+        for index, score, chance in zip(answer.indexes, answer.scores, chances, strict=True):
             # JSON knows no infinity.
             number = repr(float(score)) if math.isfinite(score) else "null"
-            items.append(f'{_card(catalogue, index)},"score":{number},"source":null,"candidate_of":null}}')
+            likely = "null" if chance is None else repr(chance)
+            unexplained = f'"source":null,"candidate_of":null,"propensity":{likely}'
+            items.append(f'{_card(catalogue, index)},"score":{number},{unexplained}}}')
     start = json.dumps(head, separators=(",", ":"))[:-1]
     return f'{start},"items":[{",".join(items)}],"timings_ms":null}}'.encode()
 

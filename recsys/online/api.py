@@ -105,6 +105,17 @@ class RecommendationRequest(_Model):
     diversity: float | None = Field(
         None, ge=0, le=1, description="how much items are to differ; 0: not at all"
     )
+    diversity_by: Literal["mmr", "dpp"] | None = Field(None, description="how difference is weighed")
+    max_per_category: int | None = Field(
+        None, ge=0, le=MAX_TOP_K, description="items of one top-level category at most; 0: any number"
+    )
+    explore: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="temperature at which each place is drawn, in place of sampling, diversity and "
+        "max_per_category; the answer tells each place's propensity; 0: not at all",
+    )
     explain: bool = Field(False, description="tell each item's source and how long each part took")
     deadline_ms: int | None = Field(None, ge=20, le=10_000, description="answer sooner than usual")
 
@@ -135,6 +146,9 @@ class RecommendedItem(ItemCard):
     source: str | None = Field(None, description="ensemble, precomputed or popular; with `explain`")
     candidate_of: list[str] | None = Field(
         None, description="which lists of candidates of the ensemble it was among; with `explain`"
+    )
+    propensity: float | None = Field(
+        None, description="chance of its place given those before it, where one explores; 0: filled up"
     )
 
 

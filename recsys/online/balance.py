@@ -97,7 +97,13 @@ def open_ensemble(settings: Settings, model: str = ENSEMBLE) -> Answering:
     gateway = settings.gateway
     addresses = gateway.triton or f"127.0.0.1:{settings.serving.grpc_port}"
     found = [
-        Ensemble(address.strip(), gateway.max_calls, batching=Limits.of(gateway), model=model)
+        Ensemble(
+            address.strip(),
+            gateway.max_calls,
+            batching=Limits.of(gateway),
+            model=model,
+            explores=settings.serving.explore > 0,
+        )
         for address in addresses.split(",")
     ]
     return found[0] if len(found) == 1 else Balanced(found)

@@ -23,7 +23,7 @@ from recsys.online.batching import Batcher, Late, Limits
 from recsys.online.question import Question, columns
 from recsys.serving.breaker import Breaker
 from recsys.serving.client import Recommendation, recommendations
-from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
+from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS, PROPENSITIES
 
 _TYPES: Final = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
 _ABANDONED_S: Final = 30.0  # when a call that was left to itself is cancelled after all: Triton is gone
@@ -54,6 +54,7 @@ class Ensemble:
         breaker: Guards Triton.
         batching: How users are gathered into calls.
         model: Which ensemble is asked.
+        explores: Whether it explores unasked, so that each call wants the chances.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Ensemble:
         breaker: Breaker | None = None,
         batching: Limits | None = None,
         model: str = ENSEMBLE,
+        *,
+        explores: bool = False,
     ) -> None:
         self._grpc = grpc
         self._model = model
@@ -72,7 +75,8 @@ class Ensemble:
         self._under_way = 0
         self._breaker = breaker or Breaker(failures=3, cooldown_s=0.25, longest_s=1.0)
         self._client = InferenceServerClient(grpc, channel_args=_CHANNEL)
-        self._outputs = [InferRequestedOutput(name) for name in ENSEMBLE_OUTPUTS]
+        self._explores = explores
+        self._outputs = [InferRequestedOutput(name) for name in (*ENSEMBLE_OUTPUTS, PROPENSITIES)]
 
     async def recommend(
         self, question: Question, deadline: float, headers: dict[str, str] | None = None
@@ -126,11 +130,12 @@ class Ensemble:
     async def _ask(self, asked: Sequence[_Asked], deadline: float) -> list[Recommendation]:
         """One call for all of them."""
         self._under_way += 1
+        explored = self._explores or any(question.explore for question, _ in asked)
         try:
             answer = await self._client.infer(
                 self._model,
                 _inputs([question for question, _ in asked]),
-                outputs=self._outputs,
+                outputs=self._outputs if explored else self._outputs[:-1],
                 client_timeout=_ABANDONED_S,
                 timeout=max(1, int((deadline - time.monotonic()) * 1e6)),
                 headers=next((headers for _, headers in asked if headers), None),
@@ -142,7 +147,7 @@ class Ensemble:
             raise Unavailable(self._name, cause, "See `recsys status`") from error
         finally:
             self._under_way -= 1
-        return recommendations(answer)
+        return recommendations(answer, explored=explored)
 
 
 def _inputs(questions: Sequence[Question]) -> list[Any]:

@@ -44,6 +44,7 @@ class Ranked:
         degraded: What came from a fallback.
         source: Which rung these are from, for `explain`.
         candidate_of: Which lists of candidates each was among, where the ensemble ranked them.
+        propensities: The chance of each place, float64 [n], where the ensemble explored.
     """
 
     catalogue: Catalogue
@@ -52,6 +53,7 @@ class Ranked:
     degraded: Degraded
     source: str
     candidate_of: NDArray[np.int32] | None = None
+    propensities: NDArray[np.float64] | None = None
 
 
 class PopularShelf:

@@ -12,6 +12,7 @@ from recsys.serving.graph import ENSEMBLE_INPUTS
 from recsys.serving.tensors import CATEGORIES, EXCLUDED, TENSORS
 
 SAMPLING: Final = {"top": 0, "weighted": 1}
+DIVERSITY_BY: Final = {"mmr": 0, "dpp": 1}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Question:
         sampling: A key of `SAMPLING`; None for what is set.
         diversity: 0 to 1; None for what is set.
         seed: Of a sample, int64; None for what is set.
+        diversity_by: A key of `DIVERSITY_BY`; None for what is set.
+        max_per_category: Items of one top-level category; 0 for any number, None for what is set.
+        explore: Temperature of an answer that tries things; 0 for none, None for what is set.
     """
 
     user_id: int
@@ -43,6 +47,16 @@ class Question:
     sampling: str | None = None
     diversity: float | None = None
     seed: int | None = None
+    diversity_by: str | None = None
+    max_per_category: int | None = None
+    explore: float | None = None
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the list itself is chosen otherwise than by score, so that its length matters."""
+        return any(
+            each is not None for each in (self.sampling, self.diversity, self.max_per_category, self.explore)
+        )
 
     def values(self) -> dict[str, Any]:
         """The ensemble's inputs that are not left out."""
@@ -56,6 +70,9 @@ class Question:
             "sampling": None if self.sampling is None else SAMPLING[self.sampling],
             "diversity": self.diversity,
             "seed": self.seed,
+            "diversity_by": None if self.diversity_by is None else DIVERSITY_BY[self.diversity_by],
+            "max_per_category": self.max_per_category,
+            "explore": self.explore,
         }
         # A name that more categories bear than fit is left to the caller's own check of the answer.
         if max(len(self.only_category_l1), len(self.only_category_l2)) <= CATEGORIES:

@@ -41,6 +41,8 @@ class Answer:
         scores: One for each, never rising.
         sources: Which rung of the ladder each came from.
         candidate_of: Which lists of the ensemble's candidates each was among.
+        propensities: The chance of each place given those before it, 0 where a fallback filled it; empty
+            where nothing was explored.
         degraded: What of it came from a fallback.
         timings_ms: Milliseconds by part.
     """
@@ -52,6 +54,7 @@ class Answer:
     candidate_of: list[Source] = field(default_factory=list)
     degraded: Degraded = Degraded.NONE
     timings_ms: dict[str, float] = field(default_factory=dict)
+    propensities: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,7 @@ class Recommender:
 
     def _question(self, wish: Wish) -> Question:
         """The question, with the rules as far as the ensemble keeps to them; `_choose` sees to the rest."""
-        chosen = wish.question.sampling is not None or wish.question.diversity is not None
-        top_k = wish.top_k if chosen else None
+        top_k = wish.top_k if wish.question.is_chosen else None
         asked = wish.rules.asked_for(self._fallback.catalogue())
         return replace(wish.question, top_k=top_k, **asked)
 
@@ -150,7 +152,8 @@ class Recommender:
         sources = np.array(found.sources or [Source.RETRIEVAL] * len(found.ids), dtype=np.int32)
         known = indexes != NO_ITEM
         degraded = Degraded(found.degraded)
-        return Ranked(catalogue, indexes[known], scores[known], degraded, ENSEMBLE, sources[known])
+        chances = np.array(found.propensities)[known] if found.propensities else None
+        return Ranked(catalogue, indexes[known], scores[known], degraded, ENSEMBLE, sources[known], chances)
 
     async def _without_ensemble(self, wish: Wish, deadline: float) -> Ranked | None:
         ranked = None
@@ -182,6 +185,7 @@ class Recommender:
         indexes, scores = ranked.indexes[keep][: wish.top_k], ranked.scores[keep][: wish.top_k]
         sources = [ranked.source] * len(indexes)
         among = [] if ranked.candidate_of is None else ranked.candidate_of[keep][: wish.top_k].tolist()
+        chances = [] if ranked.propensities is None else ranked.propensities[keep][: wish.top_k].tolist()
         degraded = ranked.degraded
         most = len(catalogue.item_ids) if allowed is None else int(allowed.sum())
         wanted = min(wish.top_k, most) - len(indexes)
@@ -195,8 +199,10 @@ class Recommender:
         if len(indexes) < min(wish.top_k, len(catalogue.item_ids)):
             degraded |= Degraded.EXHAUSTED
         among += [0] * (len(indexes) - len(among))
+        chances += [0.0] * (len(indexes) - len(chances)) if chances else []
         candidate_of = [Source(bits) for bits in among]
-        return Answer(catalogue, indexes.tolist(), scores.tolist(), sources, candidate_of, degraded)
+        found = Answer(catalogue, indexes.tolist(), scores.tolist(), sources, candidate_of, degraded)
+        return replace(found, propensities=chances)
 
 
 async def _in_time(task: asyncio.Future[Ranked | None], deadline: float) -> Ranked | None:

@@ -53,14 +53,17 @@ async def recommend(asked: api.RecommendationRequest, request: Request) -> api.R
         asked.timestamp,
         sampling=asked.sampling,
         diversity=asked.diversity,
-        seed=_seed(request_id.get()) if asked.sampling == "weighted" else None,
+        seed=_seed(request_id.get()) if asked.sampling == "weighted" or asked.explore else None,
+        diversity_by=asked.diversity_by,
+        max_per_category=asked.max_per_category,
+        explore=asked.explore,
     )
     rules = Rules(asked.category, asked.in_stock_only, tuple(asked.exclude))
     deadline_s = None if asked.deadline_ms is None else asked.deadline_ms / 1000
     wish = Wish(question, rules, asked.top_k, deadline_s)
     answer = await _services(request).recommender.recommend(wish)
     _observe(request, answer)
-    _expose(request, question.user_id, answer)
+    _expose(request, question, answer)
     if not asked.explain:
         plain = written(answer, request_id.get(), asked.user_id)
         return Response(plain, media_type="application/json")
@@ -168,16 +171,20 @@ def _items(answer: Answer) -> list[api.RecommendedItem]:
         item = api.RecommendedItem(**answer.catalogue.card(index), score=score)
         item.source = answer.sources[place]
         item.candidate_of = [str(each.name).lower() for each in answer.candidate_of[place]]
+        item.propensity = answer.propensities[place] if answer.propensities else None
         items.append(item)
     return items
 
 
-def _expose(request: Request, user_id: int, answer: Answer) -> None:
-    """Note what a user of a trial was shown."""
+def _expose(request: Request, question: Question, answer: Answer) -> None:
+    """Note what was shown to a user of a trial, or in an answer that explored."""
     catalogue = answer.catalogue
     if catalogue is not None:
         items = catalogue.item_ids[answer.indexes].tolist()
-        _services(request).ensemble.expose(user_id, catalogue.release, items)
+        device = UNKNOWN if question.device_type is None else question.device_type
+        _services(request).ensemble.expose(
+            question.user_id, catalogue.release, items, answer.propensities, device
+        )
 
 
 def _observe(request: Request, answer: Answer) -> None:

@@ -108,24 +108,37 @@ class TrialService:
         """Whether the served release can be asked."""
         return await self._served.is_ready(timeout_s)
 
-    def expose(self, user_id: int, release: int | None, items: Sequence[int]) -> None:
-        """Note what a user was shown, if the user is part of a trial.
+    def expose(
+        self,
+        user_id: int,
+        release: int | None,
+        items: Sequence[int],
+        propensities: Sequence[float] = (),
+        device_type: int = UNKNOWN,
+    ) -> None:
+        """Note what a user was shown, if the user is part of a trial or the answer explored.
 
         Args:
             user_id: The user; -1 for an anonymous visitor.
             release: The release that answered.
             items: The shop's ids, best first.
+            propensities: The chance of each place; none where nothing was explored.
+            device_type: What the user looked at it on.
         """
         tried = self.trial
         group = arm(user_id, tried) if tried else None
-        if tried is None or group is None or release is None:
+        if release is None or (group is None and not propensities):
             return
-        assigned = tried.release if group == "challenger" else release
-        if group == "control" and release == tried.release:
+        if tried is not None and group == "control" and release == tried.release:
             return  # Promoted meanwhile: there is nothing left to compare with.
-        shown = tuple(items[: self._settings.shown])
+        assigned = tried.release if tried is not None and group == "challenger" else release
+        count = self._settings.shown
         self._metrics.exposures.inc()
-        self._exposures.append(Exposure(user_id, assigned, wall_ms(), shown))
+        self._exposures.append(
+            Exposure(
+                user_id, assigned, wall_ms(), tuple(items[:count]), tuple(propensities[:count]), device_type
+            )
+        )
 
     def start(self) -> None:
         """Begin to follow the trial; within the event loop."""

@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from recsys.errors import BadUse, Unavailable
 from recsys.schema import DEVICES, NO_ITEM
-from recsys.serving.graph import ENSEMBLE, ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS
+from recsys.serving.graph import ENSEMBLE, ENSEMBLE_INPUTS, ENSEMBLE_OUTPUTS, PROPENSITIES
 from recsys.serving.tensors import TENSORS
 
 _TYPES: Final = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
@@ -31,6 +31,7 @@ class Recommendation:
         degraded: Bits of `recsys.schema.Degraded`: what came from a fallback.
         release: The number of the release that answered.
         sources: Bits of `recsys.schema.Source` for each id: which candidates it was among.
+        propensities: The chance of each place given those before it, where that was asked for.
     """
 
     ids: list[int]
@@ -38,22 +39,26 @@ class Recommendation:
     degraded: int
     release: int
     sources: list[int] = field(default_factory=list)
+    propensities: list[float] = field(default_factory=list)
 
 
-def recommendations(answer: Any, top: int | None = None) -> list[Recommendation]:
+def recommendations(answer: Any, top: int | None = None, *, explored: bool = False) -> list[Recommendation]:
     """Each user's part of what the ensemble answered.
 
     Args:
         answer: The result of a call to the ensemble that asked for all its outputs.
         top: At most so many items for each user; None for all.
+        explored: Whether the call asked for `PROPENSITIES` too.
     """
     ids, scores, degraded, sources = (answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS)
+    chances = answer.as_numpy(PROPENSITIES) if explored else None
     release = int(answer.get_response().model_version or 0)
     found = []
     for row, bits in enumerate(degraded[:, 0].tolist()):
         count = min(int((ids[row] != NO_ITEM).sum()), top or ids.shape[1])
         items, worth, named = (each[row, :count].tolist() for each in (ids, scores, sources))
-        found.append(Recommendation(items, worth, bits, release, named))
+        own = [] if chances is None else chances[row, :count].tolist()
+        found.append(Recommendation(items, worth, bits, release, named, own))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -29,16 +30,19 @@ def catalogue(texts: dict[str, list[str | None]]) -> Catalogue:
     indexes=st.lists(st.integers(0, 4), unique=True),
     user=st.none() | st.integers(-(2**63), 2**63 - 1),
     degraded=st.integers(0, 255),
+    explored=st.booleans(),
     named=st.booleans(),
     data=st.data(),
 )
 def test_both_ways_say_the_same(
-    indexes: list[int], user: int | None, degraded: int, *, named: bool, data: st.DataObject
+    indexes: list[int], user: int | None, degraded: int, *, explored: bool, named: bool, data: st.DataObject
 ) -> None:
     floats = st.floats(-1e6, 1e6)
     scores = data.draw(st.lists(floats, min_size=len(indexes), max_size=len(indexes)))
     shop = catalogue({"title": TITLES, "category_l1_name": ["x"] * 5} if named else {})
+    chances = [1 / (3 + at) for at in indexes] if explored else []
     answer = Answer(shop, indexes, scores, ["ensemble"] * len(indexes), degraded=Degraded(degraded))
+    answer = replace(answer, propensities=chances)
     model = api.Recommendations(
         request_id="r",
         user_id=user,
@@ -46,8 +50,8 @@ def test_both_ways_say_the_same(
         degraded=degraded,
         fallbacks=[str(rung.name).lower() for rung in Degraded(degraded)],
         items=[
-            api.RecommendedItem(**shop.card(index), score=score)
-            for index, score in zip(indexes, scores, strict=True)
+            api.RecommendedItem(**shop.card(index), score=score, propensity=chance)
+            for index, score, chance in zip(indexes, scores, chances or [None] * len(indexes), strict=True)
         ],
         timings_ms=None,
     )

@@ -18,8 +18,8 @@ def test_what_some_give_is_neutral_for_the_others() -> None:
     found = columns(
         [
             Question(1, device_type=2, exclude=(5, 6), diversity=0.5, top_k=3),
-            Question(2, only_category_l1=(4,), sampling="weighted", seed=-9),
-            Question(3, timestamp=10, in_stock_only=True, diversity=0.0),
+            Question(2, only_category_l1=(4,), sampling="weighted", seed=-9, diversity_by="dpp"),
+            Question(3, timestamp=10, in_stock_only=True, diversity=0.0, max_per_category=2, explore=0.5),
         ]
     )
     assert found["device_type"].tolist() == [[2], [-1], [-1]]
@@ -31,6 +31,9 @@ def test_what_some_give_is_neutral_for_the_others() -> None:
     assert found["sampling"].tolist() == [[-1], [1], [-1]]
     assert found["seed"].tolist() == [[0], [-9], [0]]
     assert found["top_k"].tolist() == [[3], [0], [0]]
+    assert found["diversity_by"].tolist() == [[-1], [1], [-1]]
+    assert found["max_per_category"].tolist() == [[-1], [-1], [2]]
+    assert found["explore"].tolist() == [[-1.0], [-1.0], [0.5]]
     assert "only_category_l2" not in found
     for name, array in found.items():
         assert array.dtype == TENSORS[name].dtype

@@ -95,6 +95,17 @@ def test_an_unknown_item_of_the_ensemble_is_left_out(ladder: Ladder) -> None:
     assert ladder.ids(ladder.ask(top_k=1)) == [ladder.home.item_ids[0]]
 
 
+def test_the_chance_of_each_place_is_passed_on_and_0_where_it_is_filled_up(ladder: Ladder) -> None:
+    some = ladder.home.item_ids[[3, 0]].tolist()
+    ladder.ensemble.answer = Recommendation(
+        [some[0], 123456, some[1]], [0.9, 0.5, 0.1], 0, 1, [], [0.5, 0.2, 0.7]
+    )
+    found = ladder.ask(top_k=4)
+    assert found.propensities == [0.5, 0.7, 0.0, 0.0]
+    ladder.ensemble.answer = Recommendation(some, [0.9, 0.5], 0, 1)
+    assert ladder.ask(top_k=4).propensities == []
+
+
 def test_an_answer_of_a_release_that_is_gone_is_replaced(ladder: Ladder) -> None:
     ladder.ensemble.answer = Recommendation([1], [0.9], 0, 99)
     answer = ladder.ask()

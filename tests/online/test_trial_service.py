@@ -171,6 +171,17 @@ def test_what_the_arms_were_shown_is_written_down(client) -> None:
         assert each.items == (each.user_id, 7, 8)
 
 
+def test_an_answer_that_explored_is_written_down_without_a_trial(client) -> None:
+    made = service(client, Release(1, [1]), Release(2, [2]), None, shown=2)
+    made.expose(5, 1, [7, 8, 9], [0.25, 1e-9, 1.0], 2)
+    made.expose(5, 1, [7, 8, 9])
+    made.expose(5, None, [7], [0.5])
+    run(made)
+    (noted,) = exposures.read(client)
+    assert (noted.user_id, noted.arm, noted.items) == (5, 1, (7, 8))
+    assert (noted.propensities, noted.device_type) == ((0.25, 1e-9), 2)
+
+
 def test_exposures_are_bounded_while_valkey_is_away(client) -> None:
     tried = Trial(2, canary=0.5)
     made = service(client, Release(1, [1]), Release(2, [2]), tried, queue=5)

@@ -15,7 +15,7 @@ def train_retrieval(
     towers: Output[Model],
     metrics: Output[Metrics],
 ) -> None:
-    """Trains the two-tower model and exports both towers.
+    """Trains the two-tower model, alone or with the other workers of a job, and exports both towers.
 
     Args:
         rows: The raw training rows.
@@ -36,13 +36,17 @@ def train_retrieval(
     from recsys.kubeflow.recipe import settings_of
     from recsys.models import export, two_tower
     from recsys.models.examples import Catalogue
+    from recsys.models.parallel import here
 
+    workers = here()  # before anything else of TensorFlow
     fitted = load(workflows.path)
     embeddings = MultimodalTables.load(Path(tables.path))
     catalogue = Catalogue.build(ShopData.open(data.path).items, fitted, embeddings.image, embeddings.text)
     raw = RowFile(Path(rows.path, ROWS_FILE))
     report(f"training on {len(raw):,} rows")
-    trained = two_tower.train(raw, catalogue, fitted, settings_of(recipe).training, report)
+    trained = two_tower.train(raw, catalogue, fitted, settings_of(recipe).training, report, workers=workers)
+    if not workers.is_chief:
+        return  # what it has learned is the same
     report("exporting")
     export.export_towers(trained, Path(towers.path))
     for name, value in trained.history[-1].items():

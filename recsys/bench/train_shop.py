@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
         Seconds, the process's CPU time, and its greatest memory in MB.
     """
     begun = time.perf_counter()
+    shutil.rmtree(plan["folder"], ignore_errors=True)  # of a run that broke
     sizes = {name: plan[name] for name in ("users", "items", "rows", "seed")}
     generate(Path(plan["folder"]), **sizes, images=False)
     return {

@@ -14,6 +14,7 @@ from recsys.cli.options import DataDir, Days, Json, parse_days
 from recsys.cli.output import messages, print_json, results
 from recsys.cli.pipeline_submit import submit
 from recsys.cli.steps import Steps
+from recsys.cli.training_job import training_job
 from recsys.errors import BadUse
 from recsys.settings import get_settings
 
@@ -21,6 +22,7 @@ app = typer.Typer(help="Train in Kubeflow pipelines.", no_args_is_help=True)
 run = typer.Typer(help="Run a pipeline on this machine.", no_args_is_help=True)
 app.add_typer(run, name="run")
 app.command()(submit)
+app.command("training-job")(training_job)
 
 
 @run.command()

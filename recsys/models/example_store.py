@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from recsys import schema
+from recsys.errors import BadData
 from recsys.features.recents import ClickLog
 from recsys.features.row_file import RowFile
 from recsys.features.workflows import Workflows
@@ -77,26 +78,35 @@ def on_disk(parts: Iterable[Examples], count: int, folder: Path) -> Examples:
     """Writes examples one after the other into arrays on disk.
 
     Args:
-        parts: The examples, one part at least; they hold `count` rows together.
+        parts: The examples; they hold `count` rows together.
         count: Rows.
         folder: Gets a file for each column; must last as long as the result.
 
     Returns:
         The examples, their columns memory-mapped, without clicks to look back on.
+
+    Raises:
+        BadData: There is no part.
     """
-    stored, at = Examples({}, *(np.empty(0) for _ in range(3))), 0
+    paths = (folder / f"{number}.npy" for number in itertools.count())
+
+    def like(column: np.ndarray) -> np.ndarray:
+        array: np.ndarray = np.lib.format.open_memmap(
+            next(paths), "w+", column.dtype, (count, *column.shape[1:])
+        )
+        return array
+
+    stored: Examples | None = None
+    at = 0
     for part in parts:
-        if not at:
-            paths = (folder / f"{number}.npy" for number in itertools.count())
-            stored = part.mapped(lambda column, paths=paths: _array(next(paths), count, column))
+        if stored is None:
+            stored = part.mapped(like)
         for column, values in zip(stored.columns(), part.columns(), strict=True):
             column[at : at + len(part)] = values
         at += len(part)
+    if stored is None:
+        raise BadData("training rows", "there are none", "Give days that hold clicks")
     return stored
-
-
-def _array(path: Path, count: int, like: np.ndarray) -> np.ndarray:
-    return np.lib.format.open_memmap(path, "w+", like.dtype, (count, *like.shape[1:]))
 
 
 def _clicked(rows: pd.DataFrame) -> pd.DataFrame:

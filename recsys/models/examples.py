@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -138,7 +138,9 @@ class Examples:
         """The same with each column changed, in the order of `columns`."""
         inputs = {name: change(column) for name, column in self.inputs.items()}
         own = {name: getattr(self, name) for name in _COLUMNS}
-        changed = {name: column if column is None else change(column) for name, column in own.items()}
+        changed: dict[str, Any] = {
+            name: column if column is None else change(column) for name, column in own.items()
+        }
         return Examples(inputs, log=self.log, **changed)
 
     def columns(self) -> list[np.ndarray]:
@@ -165,7 +167,8 @@ class Examples:
 def _closed_up(column: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """A column's rows where a mask is true; on disk they are moved to its beginning, a part at a time."""
     if not isinstance(column, np.memmap) or column.mode is None:
-        return column[kept]
+        found: np.ndarray = column[kept]
+        return found
     end = 0
     for at in range(0, len(column), _PART_ROWS):
         rows = column[at : at + _PART_ROWS][kept[at : at + _PART_ROWS]]

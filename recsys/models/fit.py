@@ -96,8 +96,10 @@ def shuffled(rows: int, rng: np.random.Generator, most: int = SHUFFLED_ROWS) -> 
         rng: Of the draw.
         most: Rows of a part.
     """
+    order: np.ndarray
     if rows <= most:
-        return rng.permutation(rows)
+        order = rng.permutation(rows)
+        return order
     runs = rng.permutation(-(-rows // _RUN))
     order = (runs[:, None] * _RUN + np.arange(_RUN)).ravel()
     order = order[order < rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import merlin.models.tf as mm
@@ -16,6 +17,7 @@ from recsys.models.columns import Features
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.history import ClickHistory
+from recsys.models.parallel import ALONE, Workers
 from recsys.models.session_query import SessionHistory, SessionQuery
 from recsys.models.visit_prior import VisitPrior
 from recsys.settings import TrainingSettings
@@ -33,6 +35,7 @@ class RetrievalTrainer:
         catalogue: All items.
         examples: Clicks to train on.
         settings: Recipe and seed.
+        workers: Who else trains it.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class RetrievalTrainer:
         catalogue: Catalogue,
         examples: Examples,
         settings: TrainingSettings,
+        *,
+        workers: Workers = ALONE,
     ) -> None:
-        self._settings = settings.retrieval
+        self._settings, self._workers = settings.retrieval, workers
         self._rng = np.random.default_rng(settings.seed)
         self._query, self._candidate = model.query_encoder, model.candidate_encoder
         self._history = history
@@ -68,7 +73,7 @@ class RetrievalTrainer:
             len(self._examples),
             prepare=self._gather,
             step=self._one,
-            validate=lambda: self._validate(held),
+            validate=lambda: self._workers.agreed(self._validate(held)),
             monitor="hit@300",
             settings=self._settings,
             rng=self._rng,
@@ -136,11 +141,13 @@ class RetrievalTrainer:
         return metrics.summary(retrieval_ranks(query, self._candidate, self._catalogue, held))
 
     def _gather(self, batch: np.ndarray) -> tuple[Features, np.ndarray, Pool]:
-        """A batch's inputs, its items and its candidates."""
+        """A batch's inputs and items, this worker's share of them, and its candidates."""
         rows = self._examples.take(batch)
         pool = self._pools.draw(rows.item, self._rng)
         inputs = rows.inputs if self._history is None else self._history.inputs(rows, self._rng)
-        return inputs, rows.item, pool
+        share = self._workers.share
+        pool = replace(pool, positive=share(pool.positive))
+        return {name: share(column) for name, column in inputs.items()}, share(rows.item), pool
 
     def _one(self, batch: tuple[Features, np.ndarray, Pool], rate: float) -> tf.Tensor:
         self._optimizer.learning_rate = rate
@@ -167,7 +174,8 @@ class RetrievalTrainer:
             logits = tf.matmul(query, self._candidate(candidates, training=True), transpose_b=True)
             loss = contrastive_loss(logits, log_inclusion, positive)
         variables = self._variables()
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        gradients = self._workers.summed(tape.gradient(loss, variables), tf.size(own))
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     def _embed(self, inputs: dict[str, tf.Tensor], own: tf.Tensor) -> tf.Tensor:

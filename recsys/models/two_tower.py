@@ -41,6 +41,7 @@ from recsys.models.example_store import clicked_examples
 from recsys.models.examples import Catalogue, Examples, hold_out
 from recsys.models.fit import History, Progress
 from recsys.models.history import ClickHistory, newest_clicks, newest_moments
+from recsys.models.parallel import ALONE, Workers
 from recsys.models.retrieval import RetrievalTrainer, embed
 from recsys.models.session import SessionEncoder
 from recsys.models.session_query import SessionHistory, SessionQuery
@@ -112,6 +113,8 @@ def train(
     workflows: Workflows,
     settings: TrainingSettings | None = None,
     progress: Progress = lambda *_: None,
+    *,
+    workers: Workers = ALONE,
 ) -> TwoTower:
     """Trains retrieval on the clicked rows.
 
@@ -122,6 +125,7 @@ def train(
         workflows: The fitted workflows.
         settings: Recipe and seed; the process's by default.
         progress: Told in a line how each epoch went.
+        workers: Who else trains it, on the same rows.
 
     Returns:
         The model of the epoch that was best on the rows held out.
@@ -133,7 +137,7 @@ def train(
         clicks = (
             _click_history(workflows, catalogue, kept, settings) if _derived(settings.retrieval) else None
         )
-        trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings)
+        trainer = RetrievalTrainer(model, clicks, catalogue, kept, settings, workers=workers)
         return TwoTower(model, trainer.run(held, progress), clicks)
 
 

@@ -85,28 +85,18 @@ def test_single_steps_need_a_shop_and_a_name(tmp_path: Path) -> None:
             measure(TrainOptions(rows=(1_000,), folder=tmp_path, steps=steps), Settings(), lambda _: None)
 
 
-def test_a_step_finds_its_inputs_by_name_and_its_training_is_timed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = SimpleNamespace(fit=lambda *, step: [step(number) for number in range(3)])
 
-    def train_retrieval(rows: Any, recipe: dict[str, Any], metrics: Any, spare: int = 3) -> None:
-        assert rows.path == str(tmp_path / "rows")
-        assert recipe == {"a": 1}
+    def run_step(*arguments: Any) -> dict[str, float]:
+        assert arguments == ("train_retrieval", tmp_path, {"a": 1})
         assert loop.fit(step=lambda number: time.sleep(0.02) or number) == [0.0, 1.0, 2.0]
-        metrics.log_metric("loss", 0.5)
+        return {"loss": 0.5}
 
-    (tmp_path / "metrics").mkdir()  # half of a run that broke
-    specification = SimpleNamespace(outputs={"metrics": None, "towers": None})
-    component = SimpleNamespace(python_func=train_retrieval, component_spec=specification)
-    modules = {
-        "components.train_retrieval": SimpleNamespace(train_retrieval=component),
-        "recsys.models.retrieval": loop,
-    }
-    monkeypatch.setattr(train_stage, "import_module", modules.__getitem__)
+    monkeypatch.setattr(train_stage, "run_step", run_step)
+    monkeypatch.setattr(train_stage, "import_module", {"recsys.models.retrieval": loop}.__getitem__)
     found = train_stage.run("train_retrieval", tmp_path, {"a": 1})
     assert found["notes"] == {"loss": 0.5}
-    assert not (tmp_path / "metrics").exists()
     # Three steps of 20 ms, of which the first, which traces the graph, does not count.
     assert 0.04 <= found["arithmetic_s"] < found["seconds"]
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsys.errors import RecsysError
-from recsys.models.fit import fit
+from recsys.models.fit import fit, shuffled
 from recsys.settings import FitSettings
 
 SETTINGS = FitSettings(epochs=6, steps_per_epoch=1, least_steps=1, patience=2)
@@ -54,6 +56,48 @@ def test_the_best_epoch_s_weights_are_kept_and_training_stops_when_it_gets_no_be
 def test_without_validation_the_last_epoch_is_kept():
     model, history, _ = run([], validate=dict)
     assert len(history) == model.steps == 6
+
+
+def test_batches_are_made_in_order_whoever_makes_them():
+    rng, taken, made = np.random.default_rng(0), [], []
+
+    def prepare(batch):
+        made.append(len(batch))
+        return batch, rng.integers(1_000)
+
+    def step(prepared, rate):
+        taken.append(prepared)
+        return tf.constant(1.0)
+
+    settings = FitSettings(epochs=2, steps_per_epoch=1, least_steps=1, largest_batch=64)
+    arguments = {"validate": dict, "monitor": "", "settings": settings, "progress": lambda *_: None}
+    fit(Counter(), 640, step=step, prepare=prepare, rng=rng, **arguments)
+    again = np.random.default_rng(0)
+    for epoch in range(2):
+        order = again.permutation(640)
+        for number in range(10):
+            batch, drawn = taken[10 * epoch + number]
+            np.testing.assert_array_equal(batch, order[64 * number : 64 * (number + 1)])
+            assert drawn == again.integers(1_000)
+
+
+def test_what_goes_wrong_in_making_a_batch_is_told():
+    def prepare(batch):
+        raise ValueError("torn page")
+
+    with pytest.raises(ValueError, match="torn page"):
+        run([0.1], prepare=prepare)
+
+
+@given(st.integers(1, 20_000), st.integers(1_500, 6_000))
+def test_every_row_once_and_parts_are_shuffled_within(rows, most):
+    order = shuffled(rows, np.random.default_rng(1), most)
+    np.testing.assert_array_equal(np.sort(order), np.arange(rows))
+    if rows <= most:
+        np.testing.assert_array_equal(order, np.random.default_rng(1).permutation(rows))
+    else:  # a part is made of runs of neighbours
+        for at in range(0, rows, most):
+            assert len(np.unique(order[at : at + most] // 1_024)) <= most // 1_024 + 3
 
 
 def test_a_loss_that_is_no_number_is_an_error():

@@ -25,6 +25,23 @@ def test_a_large_shop_gets_a_large_batch_and_a_small_one_does_not():
     assert small.steps >= 500  # a batch of 16,384 would leave 13 steps an epoch
 
 
+def test_beyond_the_most_steps_training_takes_no_longer():
+    settings = RetrievalSettings()
+    published, ten_times, hundred_times = (
+        plan(rows, settings) for rows in (4_200_000, 42_000_000, 420_000_000)
+    )
+    assert published.steps == ten_times.steps == hundred_times.steps == settings.most_steps
+    assert str(published) == "2,000 steps of 8,192 rows: each row 3.91 times"
+    assert [published.in_epoch(epoch) for epoch in range(published.epochs)] == [512, 512, 512, 464]
+    assert (hundred_times.epochs, hundred_times.in_epoch(0)) == (1, settings.most_steps)
+
+
+@given(st.integers(1, 4_000_000))
+def test_a_shop_of_less_than_four_million_clicks_has_whole_epochs(rows):
+    found = plan(rows, RetrievalSettings())
+    assert found.steps == found.epochs * found.steps_per_epoch
+
+
 def test_no_rows_are_refused():
     with pytest.raises(BadData, match="training rows"):
         plan(0, FitSettings())

@@ -37,7 +37,7 @@ def test_a_release_cannot_be_tried_where_nothing_runs(run, home) -> None:
 def client(monkeypatch: pytest.MonkeyPatch) -> fakeredis.FakeRedis:
     """The Valkey that the commands see."""
     made = fakeredis.FakeRedis()
-    monkeypatch.setattr(release_trial, "_valkey", lambda _: nullcontext(made))
+    monkeypatch.setattr(release_trial, "running_valkey", lambda _: nullcontext(made))
     return made
 
 

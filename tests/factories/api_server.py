@@ -21,33 +21,12 @@ from typing import Any
 import kubernetes_validate
 import yaml
 from aiohttp import web
+from factories.api_discovery import KINDS, OF_THE_CLUSTER, add_discovery, api_version
 
 from recsys.local.ports import free_port
 
 Object = dict[str, Any]
 Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Any]
-
-KINDS = {
-    "v1": {
-        "configmaps": "ConfigMap",
-        "secrets": "Secret",
-        "services": "Service",
-        "serviceaccounts": "ServiceAccount",
-    },
-    "apps/v1": {"deployments": "Deployment", "statefulsets": "StatefulSet"},
-    "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
-    "batch/v1": {"jobs": "Job", "cronjobs": "CronJob"},
-    "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
-    "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingresses": "Ingress"},
-    "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
-    "rbac.authorization.k8s.io/v1": {"roles": "Role", "rolebindings": "RoleBinding"},
-    "scheduling.k8s.io/v1": {"priorityclasses": "PriorityClass"},
-    "monitoring.coreos.com/v1": {"servicemonitors": "ServiceMonitor", "prometheusrules": "PrometheusRule"},
-}
-"""Resources by API version and plural."""
-
-_OF_THE_CLUSTER = {"PriorityClass"}
-"""Kinds that live in no namespace."""
 
 _CUSTOM = "monitoring.coreos.com/v1"
 _FAST = {
@@ -98,14 +77,7 @@ class ApiServer:
     def application(self) -> web.Application:
         """The API as an aiohttp application."""
         app = web.Application(client_max_size=16 * 1024**2)
-        app.router.add_get("/version", self._version)
-        app.router.add_get("/api", self._core)
-        app.router.add_get("/apis", self._groups)
-        app.router.add_get("/api/v1", self._resources)
-        app.router.add_get("/apis/{group}/{version}", self._resources)
-        app.router.add_get("/openapi/v3", self._documents)
-        app.router.add_get("/openapi/v3/apis/{group}/{version}", self._document)
-        app.router.add_get("/openapi/v3/api/{version}", self._document)
+        add_discovery(app, self.version)
         in_namespace = "namespaces/{namespace}/{plural}"
         for place in (
             f"/api/{{version}}/{in_namespace}",
@@ -120,64 +92,6 @@ class ApiServer:
             app.router.add_delete(f"{place}/{{name}}", self._delete)
         app.router.add_get("/api/v1/namespaces/{name}", self._namespace)
         return app
-
-    async def _version(self, _: web.Request) -> web.Response:
-        major, minor = self.version.split(".")
-        return web.json_response({"major": major, "minor": minor, "gitVersion": f"v{self.version}.0"})
-
-    async def _core(self, _: web.Request) -> web.Response:
-        return web.json_response({"kind": "APIVersions", "versions": ["v1"]})
-
-    async def _groups(self, _: web.Request) -> web.Response:
-        named = [name.split("/") for name in KINDS if "/" in name]
-        versions = {
-            group: {"groupVersion": f"{group}/{version}", "version": version} for group, version in named
-        }
-        groups = [
-            {"name": group, "versions": [one], "preferredVersion": one} for group, one in versions.items()
-        ]
-        return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
-
-    async def _resources(self, request: web.Request) -> web.Response:
-        known = KINDS.get(_api_version(request))
-        if known is None:
-            return _status(404, "NotFound", "no such API version")
-        verbs = ["create", "delete", "get", "list", "patch", "update"]
-        resources = [
-            {
-                "name": plural,
-                "singularName": kind.lower(),
-                "namespaced": kind not in _OF_THE_CLUSTER,
-                "kind": kind,
-                "verbs": verbs,
-            }
-            for plural, kind in known.items()
-        ]
-        if _api_version(request) == "v1":
-            namespaces = {"name": "namespaces", "singularName": "", "namespaced": False, "kind": "Namespace"}
-            resources.append({**namespaces, "verbs": ["get"]})
-        found = {"kind": "APIResourceList", "groupVersion": _api_version(request), "resources": resources}
-        return web.json_response(found)
-
-    async def _documents(self, _: web.Request) -> web.Response:
-        paths = {_path(name): {"serverRelativeURL": f"/openapi/v3/{_path(name)}"} for name in KINDS}
-        return web.json_response({"paths": paths})
-
-    async def _document(self, request: web.Request) -> web.Response:
-        """Says of each kind that the server validates fields itself, so that Helm leaves it to the server."""
-        group, _, version = _api_version(request).rpartition("/")
-        operations = {
-            f"/{_path(_api_version(request))}/{_place(kind)}{plural}/{{name}}": {
-                "patch": {
-                    "parameters": [{"name": "fieldValidation", "in": "query"}],
-                    "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
-                    "responses": {},
-                }
-            }
-            for plural, kind in KINDS[_api_version(request)].items()
-        }
-        info = {"title": "Kubernetes", "version": self.version}
-        return web.json_response({"openapi": "3.0.0", "info": info, "paths": operations})
 
     async def _namespace(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -195,7 +109,7 @@ class ApiServer:
             for (stored, _), found in self.objects.items()
             if stored == kind and wanted.items() <= found["metadata"].get("labels", {}).items()
         ]
-        return web.json_response({"kind": f"{kind}List", "apiVersion": _api_version(request), "items": items})
+        return web.json_response({"kind": f"{kind}List", "apiVersion": api_version(request), "items": items})
 
     async def _get(self, request: web.Request) -> web.Response:
         found = self.objects.get((self._kind(request), request.match_info["name"]))
@@ -236,7 +150,7 @@ class ApiServer:
             return _status(422, "Invalid", f"{kind} {name}: {reason}")
         stored = copy.deepcopy(sent)
         stored["metadata"] |= {"uid": f"{kind}-{name}"}
-        if kind not in _OF_THE_CLUSTER:
+        if kind not in OF_THE_CLUSTER:
             stored["metadata"]["namespace"] = request.match_info["namespace"]
         stored["metadata"]["resourceVersion"] = str(len(self.writes) + 1)
         self.objects[kind, name] = stored
@@ -260,8 +174,8 @@ class ApiServer:
         return ""
 
     def _kind(self, request: web.Request) -> str:
-        kind = KINDS.get(_api_version(request), {}).get(request.match_info["plural"])
-        if kind is None or (kind in _OF_THE_CLUSTER) == ("namespace" in request.match_info):
+        kind = KINDS.get(api_version(request), {}).get(request.match_info["plural"])
+        if kind is None or (kind in OF_THE_CLUSTER) == ("namespace" in request.match_info):
             raise web.HTTPNotFound(text=json.dumps({"kind": "Status", "status": "Failure", "code": 404}))
         return kind
 
@@ -298,20 +212,6 @@ def api_server(
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-def _api_version(request: web.Request) -> str:
-    group = request.match_info.get("group")
-    version = request.match_info.get("version", "v1")
-    return f"{group}/{version}" if group else version
-
-
-def _path(api_version: str) -> str:
-    return f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
-
-
-def _place(kind: str) -> str:
-    return "" if kind in _OF_THE_CLUSTER else "namespaces/{namespace}/"
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

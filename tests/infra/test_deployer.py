@@ -5,7 +5,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from factories.api_server import KINDS
+from factories.api_discovery import KINDS
 from factories.chart import render, values
 from factories.stacks import INFRA
 

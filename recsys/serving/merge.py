@@ -49,13 +49,15 @@ def merge(
         their scores.
     """
     width, extra = found.items.shape[1], named.shape[1]
+    # What `np.take_along_axis` does, at a third of its cost for one user.
+    user = np.arange(len(named))[:, None]
     head = width - extra
     there = named != NO_ITEM
     alike = (named[:, :, None] == named[:, None, :]) & there[:, :, None]
     first = alike.argmax(axis=2) == np.arange(extra)
     sources = np.bitwise_or.reduce(np.where(alike, bits, 0), axis=2).astype(np.int32)
     place = (named[:, :, None] == found.items[:, None, :]).argmax(axis=2)
-    met = there & (np.take_along_axis(found.items, place, axis=1) == named)
+    met = there & (found.items[user, place] == named)
     kept = found.sources.copy()
     row, column = np.nonzero(met)
     np.bitwise_or.at(kept, (row, place[row, column]), bits[column])
@@ -67,15 +69,13 @@ def merge(
     old = (tail != NO_ITEM) & ~repeated
     old &= np.cumsum(old, axis=1) <= extra - new.sum(axis=1, keepdims=True)
     order = np.argsort(np.where(new, -scores, np.inf), axis=1, kind="stable")
-    named, sources, scores, new = (
-        np.take_along_axis(part, order, axis=1) for part in (named, sources, scores, new)
-    )
+    named, sources, scores, new = (part[user, order] for part in (named, sources, scores, new))
     keep = np.concatenate([old, new], axis=1)
     place = np.argsort(~keep, axis=1, kind="stable")[:, :extra]
-    keep = np.take_along_axis(keep, place, axis=1)
+    keep = keep[user, place]
 
     def joined(front: np.ndarray, back: np.ndarray, pad: float) -> np.ndarray:
-        last = np.take_along_axis(np.concatenate([front[:, head:], back], axis=1), place, axis=1)
+        last = np.concatenate([front[:, head:], back], axis=1)[user, place]
         return np.concatenate([front[:, :head], np.where(keep, last, pad).astype(front.dtype)], axis=1)
 
     return Candidates(

@@ -20,7 +20,7 @@ from recsys.online.question import Question, columns
 from recsys.online.seen import SeenFilter
 from recsys.schema import ITEM_FEATURES_FILE, NO_ITEM
 from recsys.serving import triton
-from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS
+from recsys.serving.graph import ENSEMBLE, ENSEMBLE_OUTPUTS, PROPENSITIES
 from recsys.serving.tensors import TENSORS
 from recsys.settings import SeenSettings
 
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.functional
 
 AT = 1_700_000_000
 USERS = np.array([*KNOWN_USERS.tolist(), 5, -1, 2**63 - 1, -(2**63)])
+OUTPUTS = (*ENSEMBLE_OUTPUTS, PROPENSITIES)
 TYPES = {"int64": "INT64", "int32": "INT32", "float32": "FP32"}
 
 Request = dict[str, np.ndarray]
@@ -55,7 +56,7 @@ def ask(api: Any, address: str, inputs: Request) -> dict[str, np.ndarray]:
     client = api.InferenceServerClient(address)
     try:
         answer = client.infer(ENSEMBLE, ports)
-        return {name: answer.as_numpy(name) for name in ENSEMBLE_OUTPUTS}
+        return {name: answer.as_numpy(name) for name in OUTPUTS}
     finally:
         client.close()
 
@@ -73,6 +74,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
     assert np.array_equal(one["ordered_ids"], other["ordered_ids"])
     assert np.array_equal(one["degraded"], other["degraded"])
     assert np.array_equal(one["ordered_sources"], other["ordered_sources"])
+    np.testing.assert_allclose(one[PROPENSITIES], other[PROPENSITIES], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", triton.model_names())
@@ -104,7 +106,7 @@ def test_both_protocols_answer_alike(shop: Shop, rows: int) -> None:
 def test_a_batch_answers_like_its_users_alone(shop: Shop) -> None:
     inputs = request(64)
     singles = [over_grpc(shop, {name: each[i : i + 1] for name, each in inputs.items()}) for i in range(64)]
-    alone = {name: np.concatenate([single[name] for single in singles]) for name in ENSEMBLE_OUTPUTS}
+    alone = {name: np.concatenate([single[name] for single in singles]) for name in OUTPUTS}
     for rows in (2, 19, 20, 33, 64):
         batch = over_grpc(shop, {name: each[:rows] for name, each in inputs.items()})
         same(batch, {name: array[:rows] for name, array in alone.items()})
@@ -128,11 +130,13 @@ def test_rules_and_choices_are_kept_among_requests_without_any(shop: Shop) -> No
         Question(10, timestamp=AT, exclude=tuple(first.tolist())),
         Question(3, timestamp=AT, diversity=0.6, top_k=7),
         Question(11, timestamp=AT, sampling="weighted", seed=5, top_k=9),
+        Question(10, timestamp=AT, diversity=0.3, diversity_by="dpp", max_per_category=2, top_k=5),
+        Question(3, timestamp=AT, explore=0.05, seed=6, top_k=8),
     ] * 4
     expected = shop.chain().run(columns(asked))
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda question: over_grpc(shop, columns([question])), asked))
-    alone = {name: np.concatenate([each[name] for each in answers]) for name in ENSEMBLE_OUTPUTS}
+    alone = {name: np.concatenate([each[name] for each in answers]) for name in OUTPUTS}
     same(alone, expected)
     same(over_grpc(shop, columns(asked)), expected)
     l1 = np.load(shop.releases / "1" / ITEM_FEATURES_FILE)["category_l1"].tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import sys
@@ -57,6 +58,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         del built
         gc.collect()
         size_mb = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
+        _trim()
         before_mb = status_mb("RssAnon")
         index = Index.load(Path(folder))
         loaded_mb = status_mb("RssAnon") - before_mb
@@ -88,6 +90,12 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             for share in case["shares"]
         ],
     }
+
+
+def _trim() -> None:
+    """Give what was freed back to the system, so that what is loaded next counts whole (malloc_trim(3))."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc alone has it
+        trim(0)
 
 
 def _frontier(index: Any, users: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.data.dataset import Dataset, day_path
+from recsys.data.splits import positives
 
 
 def blocks_in_time(dataset: Dataset, days: Iterable[int]) -> Iterator[pd.DataFrame]:
@@ -45,6 +46,25 @@ def blocks_in_time(dataset: Dataset, days: Iterable[int]) -> Iterator[pd.DataFra
         ready = rows["timestamp"].to_numpy() < min(begins[place + 1 :], default=np.inf)
         waiting = [rows[~ready]]
         yield _in_order(rows[ready])
+
+
+def past_clicks(dataset: Dataset, days: Iterable[int]) -> pd.DataFrame:
+    """What is looked back on from any moment: the clicks of some days, in the order of time.
+
+    Args:
+        dataset: Where the days are.
+        days: Which; memory holds one of them beside the result.
+
+    Returns:
+        user_id, item_id, timestamp (int64), 24 bytes a click.
+
+    Raises:
+        BadUse: There is no such day.
+        BadData: A file is unreadable or holds a value that does not fit.
+    """
+    columns = ["user_id", "item_id", "timestamp"]
+    clicks = [positives(block)[columns] for block in blocks_in_time(dataset, days)]
+    return pd.concat(clicks, ignore_index=True)
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:

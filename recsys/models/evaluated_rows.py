@@ -11,7 +11,8 @@ import pandas as pd
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits import evaluation_sample, positives, train_days, valid_days
+from recsys.data.splits import evaluation_sample, train_days, valid_days
+from recsys.data.timeline import past_clicks
 from recsys.errors import BadData
 from recsys.features.popularity import PopularityLog
 from recsys.features.training import feature_rows
@@ -29,7 +30,7 @@ class EvaluatedRows:
         rows: Clicks of the validation days with their features.
         item: Item index of each, int64 [rows].
         item_ids: The release's catalogue, int64 [items].
-        history: Interactions up to the last validation day.
+        history: Clicks up to the last validation day.
         clicks: Clicks of the training days.
         seen: What users had clicked before.
         repeated: Whether the user had clicked the row's item before, bool [rows].
@@ -53,19 +54,18 @@ class EvaluatedRows:
             BadData: The release does not hold an item of the rows, or there are no validation days.
         """
         sample = evaluation_sample(dataset, settings.evaluation.rows, _SEED)
-        history = dataset.interactions(day for day in dataset.days if day <= valid_days(dataset)[-1])
+        history = past_clicks(dataset, [day for day in dataset.days if day <= valid_days(dataset)[-1]])
         rows = feature_rows(dataset, sample, history)
         ids = np.load(release_dir / schema.ITEM_IDS_FILE)
         item = _item_indexes(release_dir, ids, rows)
-        past = positives(history)
         seen = SeenBefore(
-            past["user_id"].to_numpy(),
-            pd.Index(ids).get_indexer(past["item_id"]).astype(np.int64),
-            past["timestamp"].to_numpy(),
+            history["user_id"].to_numpy(),
+            pd.Index(ids).get_indexer(history["item_id"]).astype(np.int64),
+            history["timestamp"].to_numpy(),
             len(ids),
         )
         repeated = seen.contains(rows["user_id"].to_numpy(), rows["timestamp"].to_numpy(), item[:, None])
-        clicks = positives(dataset.interactions(train_days(dataset)))
+        clicks = past_clicks(dataset, train_days(dataset))
         return cls(rows, item, ids, history, clicks, seen, repeated[:, 0], settings)
 
     @property

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.timeline import blocks_in_time
+from recsys.data.timeline import blocks_in_time, past_clicks
 from recsys.errors import BadUse
 from tests.data.conftest import DAY_S, FIRST, Spoil
 
@@ -57,3 +57,12 @@ def test_days_that_are_not_there_are_refused(shop: Path) -> None:
         next(blocks_in_time(dataset, [1, 40]))
     with pytest.raises(BadUse, match="none was given"):
         next(blocks_in_time(dataset, []))
+
+
+def test_past_clicks_are_the_clicked_rows(shop: Path, spoil: Spoil) -> None:
+    for day in range(12):
+        spoil(f"day_{day:02d}.parquet", lambda frame: overlapping(frame).assign(click=np.arange(200) % 2))
+    dataset = Dataset.open(shop)
+    whole = dataset.interactions([0, 1, 2])
+    expected = whole[whole["click"] == 1][["user_id", "item_id", "timestamp"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(past_clicks(dataset, [0, 1, 2]), expected)

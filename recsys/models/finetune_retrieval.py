@@ -108,7 +108,8 @@ def export_tuned(tuned: TunedQuery, parent: Parent, out_dir: Path) -> None:
     Raises:
         RecsysError: The ONNX file does not compute what the model does.
     """
-    export.export_query(tuned.query, out_dir)
+    weights = [weight.value for weight in parent.weights("query_tower")]
+    export.export_query(tuned.query, out_dir, export.Like(parent.path / schema.QUERY_TOWER_ONNX, weights))
     if tuned.state is not None:
         tuned.state.save(out_dir)
     name = Path(schema.CANDIDATE_TOWER_ONNX)

@@ -61,6 +61,7 @@ class RankingTrainer:
         if retrieval is not None:
             some = self._clicks.take(self._rng.permutation(len(self._clicks))[:1_000])
             self.level = _level(retrieval.scores(tensors(some)))
+        self._lists: ChainLists | None = None
         self._optimizer = tf.keras.optimizers.legacy.Adam()
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
@@ -83,7 +84,10 @@ class RankingTrainer:
 
     def _shrink(self, retrieval: Towers, held: Examples, history: History) -> None:
         """Keeps that share of the correction with which the rows held out are likeliest."""
-        lists = chain_lists(self._model, retrieval, self._items, held)
+        values = [record["log_likelihood"] for record in history]
+        if self._lists is None or values.index(max(values)) != len(values) - 1:
+            self._lists = chain_lists(self._model, retrieval, self._items, held)
+        lists = self._lists  # of the last epoch: made with the very weights that are kept
         found = {share: lists.log_likelihood(share) for share in _SHARES}
         best = max(found, key=lambda share: found[share])
         blocks.scale_logit(self._model, best)
@@ -92,7 +96,8 @@ class RankingTrainer:
     def _validate(self, held: Examples) -> dict[str, float]:
         if not len(held) or self._retrieval is None:
             return {}
-        return chain_lists(self._model, self._retrieval, self._items, held).metrics()
+        self._lists = chain_lists(self._model, self._retrieval, self._items, held)
+        return self._lists.metrics()
 
     def _gather(self, batch: np.ndarray) -> tuple[Examples, np.ndarray, Examples, np.ndarray]:
         """A batch's clicks, the seed of its negatives, what was passed over, and what the heads learn."""

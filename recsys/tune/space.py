@@ -50,10 +50,14 @@ SPACE: Final[dict[str, Range | Choice]] = {
     "training.retrieval.hidden": Choice((64, 128, 256)),
     "training.retrieval.dropout": Range(0.0, 0.4),
     "training.retrieval.steps_per_epoch": Choice((75, 150, 300)),
+    "training.retrieval.session_width": Choice((16, 32, 64)),
+    "training.retrieval.session_layers": Choice((1, 2)),
+    "training.retrieval.session_forget": Range(0.0, 0.3),
     "training.ranking.learning_rate": Range(0.0005, 0.01, logarithmic=True),
     "training.ranking.embedding_dim": Choice((16, 32, 64)),
     "training.ranking.negatives": Range(7, 31, whole=True),
     "training.ranking.retrieved_share": Range(0.4, 0.9),
+    "training.ranking.intent": Choice((8, 16, 32)),
     "training.mask_user_share": Range(0.02, 0.15),
 }
 """The recipe's settings by dotted name. `retrieved_share` ends where `popular_share` still fits beside it."""

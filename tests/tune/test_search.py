@@ -146,7 +146,9 @@ def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     assert more["best"]["value"] > first["begun"]
     assert more["pruned"] > 0
     assert len(bench.asked) == 18 - more["pruned"]
-    assert max(more["importance"], key=more["importance"].get) == "training.retrieval.learning_rate"
+    shares = more["importance"]
+    assert shares.keys() == SPACE.keys()
+    assert shares["training.retrieval.learning_rate"] > 2 * np.median(list(shares.values()))
     best = changed(settings, more["best"]["settings"])
     assert bench.quality(best) + 0.042 == pytest.approx(more["best"]["value"])
 

@@ -84,6 +84,9 @@ VISITOR: Final = "visitor"
 EVENT: Final = "event"
 """Column of training rows: how far it went, int8; `UNKNOWN` where the data does not tell."""
 
+HEADS: Final = ("cart", "purchase")
+"""What a click may become: outputs of a ranker where the data tells; a purchase is a cart too."""
+
 EVENT_CODES: Final = {"impression": 0, "view": 0, "click": 0, "cart": 1, "purchase": 2}
 
 ITEM_RAW: Final = ("item_id", "price", "category_l1", "category_l2", "item_gender")

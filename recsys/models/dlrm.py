@@ -198,7 +198,7 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
     )
     retrieval = Towers.load(towers, catalogue) if towers is not None else None
     there = settings.ranking.head_loss > 0 and heads.are_there(kept.event)
-    model = build(workflows, settings.ranking, settings.seed, len(heads.HEADS) if there else 0)
+    model = build(workflows, settings.ranking, settings.seed, len(schema.HEADS) if there else 0)
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)

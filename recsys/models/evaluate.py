@@ -50,8 +50,9 @@ def evaluate(  # noqa: PLR0917 - what is measured, and beside what
 
     Returns:
         {"retrieval": {"hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10"}, "chain": {the same},
-        "anonymous": {"retrieval", "chain", "rows"}, "ranker": {"auc", "negatives"}, "baselines": {name: {the
-        same without coverage}}, "rows": int}; and
+        "anonymous": {"retrieval", "chain", "rows"}, "ranker": {"auc", "negatives", and "heads" where it has
+        any: see `recsys.models.ranker_auc.heads`}, "baselines": {name: {the same without coverage}},
+        "rows": int}; and
         "unseen": {"retrieval", "chain", "baselines", "rows", "intervals", "differences"};
         "intervals": {"retrieval" | "chain" | "anonymous" | baseline: {metric: [low, high]}}, 95 % over users;
         "differences": {"chain - als": {metric: {"mean", "interval"}}};
@@ -90,12 +91,14 @@ class _Measured:
         anonymous: The first rows, their users hidden.
         pairs: Clicks and what was not clicked, by the ranker.
         others: By the baselines.
+        heads: Of the ranker; see `recsys.models.ranker_auc.heads`.
     """
 
     served: Served
     anonymous: Lists
     pairs: ranker_auc.Pairs
     others: Mapping[str, compare.Compared]
+    heads: Mapping[str, Mapping[str, float]]
 
     @property
     def ranks(self) -> dict[str, np.ndarray]:
@@ -132,7 +135,8 @@ def _measure(
     pairs = ranker_auc.pairs(release_dir, dataset, test.rows, test.history, rows=sizes.auc_rows, seed=_SEED)
     clicks = compare.Clicks.of(dataset, test.clicks)
     others = compare.compare(chosen, clicks, test.rows, test.item, test.seen, _SEED, progress)
-    return _Measured(served, anonymous.everything, pairs, others)
+    heads = ranker_auc.heads(release_dir, test.rows, test.history, sizes.auc_rows)
+    return _Measured(served, anonymous.everything, pairs, others, heads)
 
 
 def _document(
@@ -142,7 +146,7 @@ def _document(
     return {
         **found.served.everything.summary(test.items),
         "anonymous": {**found.anonymous.summary(test.items), "rows": hidden_rows},
-        "ranker": {"auc": found.pairs.auc(), "negatives": found.pairs.kind},
+        "ranker": {"auc": found.pairs.auc(), "negatives": found.pairs.kind} | _heads(found.heads),
         "baselines": {name: metrics.summary(other.everything) for name, other in found.others.items()},
         "rows": len(test.rows),
         "unseen": _unseen(test, found.served.unseen, found.others),
@@ -150,6 +154,10 @@ def _document(
         "segments": tables(codes, test.users, found.ranks),
         "exposure": _exposure(test, found.served, found.others),
     }
+
+
+def _heads(found: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    return {"heads": found} if found else {}
 
 
 def _unseen(test: EvaluatedRows, lists: Lists, others: Mapping[str, compare.Compared]) -> dict[str, Any]:

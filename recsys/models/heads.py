@@ -22,8 +22,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-HEADS: Final = ("cart", "purchase")
-"""A purchase is a cart too: `schema.EVENT_CODES` at least 1, at least 2."""
+from recsys.schema import HEADS
 
 _LEAST: Final = 30
 """Rows of either kind below which a head stays as it was trained."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 
 from recsys import schema
@@ -16,7 +17,7 @@ from recsys.features.arrays import ArrayWorkflow
 from recsys.features.popularity import PopularityLog
 from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
-from recsys.models import metrics
+from recsys.models import calibration, metrics
 from recsys.serving.onnx_model import OnnxModel
 from recsys.settings import get_settings
 
@@ -140,18 +141,51 @@ def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([positive, negative], ignore_index=True)
 
 
-def score(release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None = None) -> np.ndarray:
+def heads(
+    release_dir: Path, clicks: pd.DataFrame, history: pd.DataFrame, rows: int
+) -> dict[str, dict[str, float]]:
+    """How well each head tells which clicks go further, and whether its chance is one.
+
+    Args:
+        release_dir: A release's artefacts.
+        clicks: Clicked rows with their features and `schema.EVENT`, in random order.
+        history: Interactions that users' newest clicks are taken from.
+        rows: How many at most.
+
+    Returns:
+        {head: {"auc", "ece", "log_loss", "share" of the clicks that go so far, "rows"}}; without the heads
+        that the ranker does not have, and those of which no click tells.
+    """
+    session = onnxruntime.InferenceSession(release_dir / schema.DLRM_ONNX, providers=["CPUExecutionProvider"])
+    there = {port.name for port in session.get_outputs()}
+    told = clicks[clicks[schema.EVENT] != schema.UNKNOWN].head(rows) if schema.EVENT in clicks else clicks[:0]
+    found = {}
+    for reached, name in enumerate(schema.HEADS, start=1):
+        label = (told[schema.EVENT].to_numpy() >= reached).astype(np.int8) if len(told) else np.empty(0)
+        if name not in there or not label.any():
+            continue
+        chance = score(release_dir, told, history, name)
+        fit = calibration.reliability(chance, label)
+        own = {"auc": metrics.auc(chance, label), "ece": fit["ece"], "log_loss": fit["log_loss"]}
+        found[name] = own | {"share": float(label.mean()), "rows": float(len(label))}
+    return found
+
+
+def score(
+    release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None = None, output: str = "score"
+) -> np.ndarray:
     """The exported ranker's score of raw rows.
 
     Args:
         release_dir: A release's artefacts.
         rows: Columns of `schema.USER_RAW`, `CONTEXT_RAW` and `ITEM_RAW`.
         history: Interactions that users' newest clicks are taken from; None: nobody has any.
+        output: Which of the ranker's.
 
     Returns:
         float32 [rows].
     """
-    model = OnnxModel(release_dir / schema.DLRM_ONNX, "score", _INPUTS)
+    model = OnnxModel(release_dir / schema.DLRM_ONNX, output, _INPUTS)
     tower = OnnxModel(release_dir / schema.QUERY_TOWER_ONNX, "user_embedding", _TOWER_INPUTS)
     columns: dict[str, np.ndarray] = {}
     for name in (schema.USER_WORKFLOW, schema.CONTEXT_WORKFLOW, schema.ITEM_WORKFLOW):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from factories.evaluated_shop import ITEM_IDS, SETTINGS, write_shop
@@ -173,3 +174,23 @@ def test_fewer_rows_may_be_asked_again_without_what_was_seen(release, dataset):
     assert low <= some["chain"]["hit@10"] <= high
     assert some["differences"].keys() >= {"chain - als", "chain - popularity"}
     assert some["rows"] <= 40
+
+
+def test_heads_are_measured_on_the_clicks_that_tell(release, tmp_path, monkeypatch):
+    """Each by itself: what was bought was in the cart, and unknown clicks say nothing."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    graph = onnx.load(release / schema.DLRM_ONNX)
+    for name in schema.HEADS:
+        graph.graph.node.append(onnx.helper.make_node("Identity", ["score"], [name]))
+        graph.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    onnx.save(graph, folder / schema.DLRM_ONNX)
+    clicks = pd.DataFrame({schema.EVENT: np.array([0, 1, 2, -1, 0], np.int8)})
+    told = {"cart": np.array([0.1, 0.8, 0.9, 0.2]), "purchase": np.array([0.1, 0.8, 0.2, 0.3])}
+    monkeypatch.setattr(ranker_auc, "score", lambda folder, rows, history, name: told[name])
+    found = ranker_auc.heads(folder, clicks, clicks, rows=100)
+    assert found["cart"]["auc"] == 1
+    assert found["purchase"]["auc"] == pytest.approx(1 / 3)
+    assert (found["cart"]["share"], found["purchase"]["share"], found["cart"]["rows"]) == (0.5, 0.25, 4)
+    assert ranker_auc.heads(release, clicks, clicks, rows=100) == {}
+    assert ranker_auc.heads(folder, clicks.assign(**{schema.EVENT: -1}), clicks, rows=100) == {}

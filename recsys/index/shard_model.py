@@ -31,7 +31,8 @@ _MODEL_PY: Final = '''"""Hands Triton's requests to one part of the index."""
 
 from recsys.index.shard_model import TritonPythonModel  # noqa: F401
 '''
-_MOST_ROWS: Final = 64
+MOST_ROWS: Final = 64
+"""Queries of one request."""
 
 
 class TritonPythonModel:
@@ -112,7 +113,7 @@ def config(releases: str, number: int, shard: int, width: int) -> str:
     """
     return f'''name: "{MODEL}"
 backend: "python"
-max_batch_size: {_MOST_ROWS}
+max_batch_size: {MOST_ROWS}
 input [
   {{ name: "{QUERIES}", data_type: TYPE_FP32, dims: [ {width} ] }},
   {{ name: "{TOP}", data_type: TYPE_INT32, dims: [ 1 ] }},

@@ -11,7 +11,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from recsys.errors import Unavailable
 from recsys.index.scatter import Scattered
-from recsys.index.shard_model import ALLOWED, ITEMS, MODEL, QUERIES, SCORES, TOP
+from recsys.index.shard_model import ALLOWED, ITEMS, MODEL, MOST_ROWS, QUERIES, SCORES, TOP
 from recsys.serving.breaker import Breaker
 
 _RECONNECT_MS: Final = 1_000
@@ -53,7 +53,7 @@ class TritonPart:
         if allowed is not None:
             each = np.broadcast_to(allowed, (len(queries), allowed.shape[-1]))
             tensors[ALLOWED] = np.packbits(each, axis=1, bitorder="little")
-        return self._breaker.call(self._ask, tensors)
+        return self._breaker.call(self._ask_in_turn, tensors)
 
     def inner_products(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The scores that given items of its own have; see `Index.inner_products`.
@@ -66,7 +66,16 @@ class TritonPart:
             TOP: np.zeros((len(queries), 1), np.int32),
             ITEMS: items.astype(np.int64),
         }
-        return self._breaker.call(self._ask, tensors)[0]
+        return self._breaker.call(self._ask_in_turn, tensors)[0]
+
+    def _ask_in_turn(self, tensors: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """As many requests as the server's bound on rows makes of it."""
+        turns = range(0, len(tensors[QUERIES]), MOST_ROWS)
+        answers = [
+            self._ask({name: array[at : at + MOST_ROWS] for name, array in tensors.items()}) for at in turns
+        ]
+        scores, items = zip(*answers, strict=True)
+        return np.concatenate(scores), np.concatenate(items)
 
     def _ask(self, tensors: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         ports = []

@@ -11,7 +11,7 @@ import pytest
 from factories.release import make_release
 
 from recsys.errors import Unavailable
-from recsys.index.shard_model import make_server
+from recsys.index.shard_model import MOST_ROWS, make_server
 from recsys.schema import NO_ITEM, Degraded
 from recsys.serving.chain import Chain
 from recsys.serving.triton import TritonServer
@@ -66,6 +66,11 @@ def test_halves_answer_like_the_whole_and_one_alone_says_so(
         assert np.array_equal(found[name], whole[name]), name
     np.testing.assert_allclose(found["candidate_scores"], whole["candidate_scores"], rtol=1e-5)
     np.testing.assert_allclose(found["ordered_scores"], whole["ordered_scores"], rtol=1e-5)
+
+    rows = MOST_ROWS + 6
+    many = {"user_id": np.arange(rows), "timestamp": np.full(rows, 1_755_000_000)}
+    crowd = Chain(release, Settings(serving=SERVING)).run(many)
+    assert np.array_equal(scattered.run(many)["candidates"], crowd["candidates"])
 
     halves[1].stop()
     alone = scattered.run(USERS)

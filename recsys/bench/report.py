@@ -91,8 +91,11 @@ def _lines(runs: Sequence[dict[str, Any]], keys: dict[str, str], unit: str, *, w
                 name=name,
                 line={"dash": dash},
             )
+    callers = sorted({run["concurrency"] for run in runs})
     figure.update_layout(
-        xaxis={"title": "callers at once", "type": "log"}, yaxis={"title": unit, "type": "log"}, height=420
+        xaxis={"title": "callers at once", "type": "log", "tickvals": callers},
+        yaxis={"title": unit, "type": "log"},
+        height=420,
     )
     code: str = figure.to_html(full_html=False, include_plotlyjs=with_code)
     return code

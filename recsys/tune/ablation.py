@@ -38,6 +38,7 @@ WITHOUT: Final[dict[str, dict[str, Any]]] = {
     "session tower: no hidden clicks": {"training.retrieval.session_forget": 0.0},
     "ranker: nothing of the newest clicks": {"training.ranking.intent": 0},
     "ranker: no cart and purchase heads": {"training.ranking.head_loss": 0.0},
+    "ranker: told how popular items are right now": {"training.ranking.popularity": True},
     "ranker: DCN-v2": {"training.ranking.model": "dcn-v2"},
     "ranker: popular and random negatives": {
         "training.ranking.retrieved_share": 0.0,

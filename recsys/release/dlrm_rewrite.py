@@ -12,7 +12,7 @@ network's) gives with the user's vectors is linear in it, so it becomes a matrix
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ import numpy as np
 from onnx import helper, numpy_helper
 
 from recsys.release.dlrm_graph import CONSTANT, ITEM, PAIR, USER, Graph, UnknownGraph
+from recsys.release.dlrm_shapes import columns, interactions
 
 _ELEMENTWISE: Final = (
     *("Add", "Div", "Mul", "Pow", "Sub", "Abs", "Exp", "Identity", "Log", "Neg", "Sqrt"),
@@ -120,18 +121,16 @@ class Pairs:
         terms: list[tuple[str, str]] = []
         mixed: list[tuple[str, np.ndarray]] = []
         alone: dict[str, list[tuple[str, np.ndarray]]] = {USER: [], ITEM: []}
-        for column, rows in self._columns(name, weights):
-            if stacked := self._stacked(column):
-                terms += self._interactions(*stacked, rows, mixed)
+        for column, rows in columns(self._graph, name, weights):
+            if found := interactions(self._graph, column):
+                terms += self._interactions(*found, rows, mixed)
             elif self._graph.side(column) == PAIR:
                 mixed.append((self._value(column), rows))
             else:
                 alone[self._graph.side(column)].append((column, rows))
-        for side, columns in alone.items():
-            if columns:
-                terms.append(
-                    (side, self._linear([each for each, _ in columns], [rows for _, rows in columns]))
-                )
+        for side, own in alone.items():
+            if own:
+                terms.append((side, self._linear([each for each, _ in own], [rows for _, rows in own])))
         if mixed:
             joined = mixed[0][0]
             if len(mixed) > 1:
@@ -139,39 +138,6 @@ class Pairs:
             together = self._put(np.concatenate([rows for _, rows in mixed]))
             terms.append((PAIR, self._add("MatMul", [joined, together])))
         return terms
-
-    def _columns(self, name: str, weights: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        """A tensor's parts side by side, each with its rows of the weights."""
-        node = self._graph.maker(name, "Concat")
-        if node is None or self._graph.side(name) != PAIR or self._axis(node) not in (1, -1):
-            yield name, weights
-            return
-        at = 0
-        for each in node.input:
-            width = self._graph.width(each)
-            yield from self._columns(each, weights[at : at + width])
-            at += width
-
-    def _stacked(self, name: str) -> tuple[list[str], np.ndarray] | None:
-        """Vectors whose dot products with each other a tensor picks, and which: places in the flat square."""
-        make = self._graph.maker
-        picked = make(name, "Gather")
-        flat = make(picked.input[0], "Reshape") if picked is not None else None
-        square = make(flat.input[0], "MatMul") if flat is not None else None
-        if picked is None or square is None:
-            return None
-        turned, stack = make(square.input[1], "Transpose"), make(square.input[0], "Concat")
-        if turned is None or stack is None or turned.input[0] != square.input[0]:
-            return None
-        vectors = [found for each in stack.input if (found := make(each, "Unsqueeze")) is not None]
-        places = self._graph.array(picked.input[1])
-        if (
-            len(vectors) < len(stack.input)
-            or places is None
-            or (self._axis(picked), self._axis(stack)) != (1, 1)
-        ):
-            return None
-        return [each.input[0] for each in vectors], places
 
     def _interactions(
         self,
@@ -284,10 +250,6 @@ class Pairs:
     def _matrix(self, name: str) -> np.ndarray | None:
         array = self._graph.array(name)
         return array if array is not None and array.ndim == 2 else None
-
-    @staticmethod
-    def _axis(node: Any) -> int:
-        return next((each.i for each in node.attribute if each.name == "axis"), 0)
 
     def _ints(self, *numbers: int) -> str:
         return self._put(np.array(numbers, np.int64))

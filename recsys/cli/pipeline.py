@@ -44,20 +44,22 @@ def daily(
     from recsys.kubeflow import StepEvent, run_daily
     from recsys.local.promotion import promote_here
 
-    settings, wanted = get_settings(), parse_days(days)
+    settings, wanted, served = get_settings(), parse_days(days), False
     with _shown(Steps()) as show:
 
         def promote(number: int) -> None:
+            nonlocal served
+
             def told(replica: str, event: str) -> None:
                 show(StepEvent("", "note", message=f"{replica}: {event}"))
 
-            promote_here(settings, number, told)
+            served = promote_here(settings, number, told) is not None
 
         made = run_daily(data, settings.home, settings, show, days=wanted, release=release, promote=promote)
-    _tell(made, json)
+    _tell(made, json, served)
 
 
-def _tell(release: int, json: bool) -> None:
+def _tell(release: int, json: bool, served: bool = False) -> None:
     """Have running servers serve the release if it is current now, and say what became of it."""
     from recsys.local.promotion import follow
     from recsys.release.store import ReleaseStore
@@ -68,7 +70,7 @@ def _tell(release: int, json: bool) -> None:
     if json:
         print_json({"release": release, "current": current})
         return
-    if promoted:
+    if promoted or served:
         results.print(f"Release {release} is served; `recsys release show {release}` says more.")
         return
     serve = "recsys up" if current == release else f"recsys release promote {release}"

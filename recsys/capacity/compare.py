@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from recsys.capacity.measured import halves, profile_of
+from recsys.capacity.measured import flaw, halves, profile_of
 from recsys.capacity.predict import predict
 from recsys.capacity.profile import ServiceProfile
 from recsys.errors import BadData
@@ -41,7 +41,8 @@ def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int =
 
     Returns:
         For each run the rate, the load, each percentile as measured and as predicted in milliseconds, the
-        model's relative errors, and whether all lie within `TOLERANCES` (None above `HIGHEST_LOAD`).
+        model's relative errors, and whether all lie within `TOLERANCES`: `holds`, None where `not_judged`
+        says why (too busy: above `HIGHEST_LOAD`; see `measured.flaw` for the others).
     """
     lines = []
     for run in runs:
@@ -58,7 +59,8 @@ def compare(profile: ServiceProfile, runs: Iterable[dict[str, Any]], seed: int =
                 }
         errors = {name: line[f"{name}_error"] for name in TOLERANCES if f"{name}_error" in line}
         within = all(abs(error) <= TOLERANCES[name] for name, error in errors.items())
-        line["holds"] = within if said.utilisation <= HIGHEST_LOAD else None
+        line["not_judged"] = flaw(run) or ("too busy" if said.utilisation > HIGHEST_LOAD else "")
+        line["holds"] = None if line["not_judged"] else within
         lines.append(line)
     return lines
 

@@ -9,6 +9,10 @@ from recsys.capacity.fit import LEAST_RUNS, fit
 from recsys.capacity.profile import ServiceProfile
 from recsys.errors import BadData
 
+KEPT_UP: Final = 0.9
+"""Least share of an open loop's rate that was answered; below it the queue grew all the time."""
+STEADY: Final = 1.5
+"""Greatest ratio of the rounds' medians; beyond it a load test does not agree with itself."""
 _IDLE: Final = 0.15  # share of the best throughput up to which requests hardly ever wait
 _ENSEMBLE: Final = "ensemble"
 
@@ -34,7 +38,8 @@ def profile_of(runs: Sequence[Run], source: str) -> ServiceProfile:
     opened = [run for run in runs if run.get("rate")]
     try:
         if len(opened) >= LEAST_RUNS:
-            return fit(opened, f"{source}, {variant}")
+            sound = [run for run in opened if not flaw(run)]
+            return fit(sound if len(sound) >= LEAST_RUNS else opened, f"{source}, {variant}")
         return _from_closed_loops(runs, f"{source}, {variant}")
     except KeyError as error:
         fix = "Measure again with `recsys bench serving --json`"
@@ -49,6 +54,14 @@ def halves(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """
     rising = sorted(runs, key=lambda run: float(run["rate"]))
     return rising[0::2], rising[1::2]
+
+
+def flaw(run: Run) -> str:
+    """Why an open loop can neither make nor judge a model; empty where it can."""
+    if float(run.get("throughput_rps") or run["rate"]) < KEPT_UP * float(run["rate"]):
+        return "overrun"
+    medians = [float(value) for value in run.get("rounds_p50_ms") or () if value]
+    return "unsteady" if medians and max(medians) > STEADY * min(medians) else ""
 
 
 def _from_closed_loops(runs: Sequence[Run], source: str) -> ServiceProfile:

@@ -117,9 +117,10 @@ def print_comparison(profile: ServiceProfile, runs: list[dict[str, Any]], seed: 
 
     lines = compare(profile, runs, seed)
     judged = [one["holds"] for one in lines if one["holds"] is not None]
+    holds = all(judged) if judged else None
     if json:
         model = profile.model_dump(mode="json", exclude={"samples_ms"})
-        print_json({"model": model, "tolerances": TOLERANCES, "runs": lines, "holds": all(judged)})
+        print_json({"model": model, "tolerances": TOLERANCES, "runs": lines, "holds": holds})
         return
     beside = [column for number, name in enumerate(TOLERANCES) for column in (name, "model" + " " * number)]
     columns = ("requests/s", "load", *beside, "worst", "holds")
@@ -129,7 +130,7 @@ def print_comparison(profile: ServiceProfile, runs: list[dict[str, Any]], seed: 
             f"{one['utilisation']:.0%}",
             *(_ms(one, f"{kind}_{name}_ms") for name in TOLERANCES for kind in ("measured", "predicted")),
             f"{max((one.get(f'{name}_error', 0.0) for name in TOLERANCES), key=abs):+.0%}",
-            {True: "yes", False: "no", None: "too busy"}[one["holds"]],
+            one["not_judged"] or ("yes" if one["holds"] else "no"),
         )
         for one in lines
     ]

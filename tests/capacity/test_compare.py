@@ -8,6 +8,7 @@ import pytest
 from factories.hops import load_test
 
 from recsys.capacity.compare import TOLERANCES, compare, held_back, open_loop_runs
+from recsys.capacity.measured import profile_of
 from recsys.capacity.predict import predict
 from recsys.capacity.profile import ServiceProfile
 from recsys.errors import BadData
@@ -39,8 +40,31 @@ def test_one_percentile_out_of_its_tolerance_is_enough(name: str) -> None:
 
 def test_beyond_the_highest_load_nothing_is_judged() -> None:
     (line,) = compare(PROFILE, [{"rate": 0.9 * PROFILE.capacity_rps, "p50_ms": 1.0, "p99_ms": 2.0}])
-    assert line["holds"] is None
+    assert (line["holds"], line["not_judged"]) == (None, "too busy")
     assert "p95_error" not in line
+
+
+@pytest.mark.parametrize(
+    ("measured", "why"),
+    [
+        ({"throughput_rps": 40.0}, "overrun"),
+        ({"rounds_p50_ms": [9.0, 14.0, 10.0]}, "unsteady"),
+        ({"throughput_rps": 49.0, "rounds_p50_ms": [9.0, 11.0]}, ""),
+    ],
+)
+def test_a_load_test_that_does_not_agree_with_itself_judges_nothing(
+    measured: dict[str, Any], why: str
+) -> None:
+    run = {"rate": 50.0, **predict(PROFILE, 50.0).as_dict(), **measured}
+    (line,) = compare(PROFILE, [run])
+    assert (line["not_judged"], line["holds"]) == (why, None if why else True)
+
+
+def test_runs_with_a_flaw_are_left_out_of_the_model(tmp_path: Path) -> None:
+    sound = [{"rate": rate, **predict(PROFILE, rate).as_dict()} for rate in (20.0, 50.0, 80.0, 110.0)]
+    wild = {"rate": 30.0, "p50_ms": 900.0, "p95_ms": 1_000.0, "p99_ms": 1_100.0, "throughput_rps": 5.0}
+    profile = profile_of([*sound, wild], "a server")
+    assert "20, 50, 80, 110" in profile.source
 
 
 @pytest.mark.parametrize(("spread", "door_ms"), [(0.3, 1.5), (0.6, 1.5), (0.3, 3.0)])

@@ -90,13 +90,22 @@ def ablation(
     )
 
 
-def towers(data: Data = None, json: Json = False) -> None:
+def towers(
+    data: Data = None,
+    release: Annotated[
+        int | None, typer.Option(help="Ask this release's tower and train none.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
     """Train the static, the context and the session query tower: what they make of clicks."""
     from recsys.tune.towers import compare_towers
 
     bench = _bench(data, "")
     with Steps().step("Towers") as note:
-        found = compare_towers(replace(bench, folder=bench.folder / "towers"), get_settings(), note)
+        if release is None:
+            found = compare_towers(replace(bench, folder=bench.folder / "towers"), get_settings(), note)
+        else:
+            found = {f"release {release}": _answers(bench.data, release)}
     if json:
         print_json(found)
         return
@@ -121,6 +130,18 @@ def towers(data: Data = None, json: Json = False) -> None:
     )
     title = f"{first['rows']:,} clicks, retrieval alone; {first['visit']['visits']:,} visits"
     results.print(table(title, heads, rows, heads[1:]))
+
+
+def _answers(data: Path, release: int) -> dict[str, Any]:
+    """How a release's query tower answers to clicks."""
+    from recsys.data.dataset import Dataset
+    from recsys.models.reaction import Rows, Tower, measure
+    from recsys.release.lineage import judged_by
+
+    settings = get_settings()
+    release_dir = settings.home / "releases" / str(release)
+    dataset = judged_by(Dataset.open(data), release_dir)
+    return measure(Tower.of_release(release_dir, dataset.items), Rows.of(dataset, settings))
 
 
 def _with_ends(value: float, interval: Sequence[float]) -> str:

@@ -18,6 +18,7 @@ from recsys.features.recents import ClickLog, RecentClicks
 from recsys.features.training import feature_rows
 from recsys.models import intervals, metrics
 from recsys.models.segments import Segmentation
+from recsys.release.vectors import item_vectors
 from recsys.serving.onnx_model import OnnxModel
 from recsys.settings import Settings
 
@@ -122,6 +123,26 @@ class Tower:
             ArrayWorkflow.load(workflows, schema.CONTEXT_WORKFLOW),
             vectors,
         )
+
+    @classmethod
+    def of_release(cls, release_dir: Path, items: pd.DataFrame) -> Tower:
+        """A release's towers.
+
+        Args:
+            release_dir: Its artefacts.
+            items: The catalogue in the release's order, columns of `schema.ITEM_RAW`.
+
+        Raises:
+            BadData: A file is missing or damaged.
+        """
+        vectors = item_vectors(
+            release_dir / schema.CANDIDATE_TOWER_ONNX,
+            ArrayWorkflow.load(release_dir, schema.ITEM_WORKFLOW),
+            items,
+            np.load(release_dir / schema.IMAGE_EMBEDDINGS_FILE),
+            np.load(release_dir / schema.TEXT_EMBEDDINGS_FILE),
+        )
+        return cls.load(release_dir, release_dir, vectors)
 
     def scores(self, rows: pd.DataFrame, recents: RecentClicks) -> np.ndarray:
         """Inner products with all items, float32 [rows, items]."""

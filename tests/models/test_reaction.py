@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from factories.evaluated_shop import ITEM_IDS, SETTINGS, write_shop
 from factories.release import make_release
@@ -88,4 +89,8 @@ def test_exported_towers_are_run_as_serving_runs_them(asked, tmp_path):
     scores = tower.scores(asked.rows, recents)
     assert scores.shape == (75, len(ITEM_IDS))
     found = reaction.measure(tower, asked)
+    items = pd.DataFrame(dict(np.load(release / schema.ITEM_FEATURES_FILE)))
+    own = reaction.Tower.of_release(release, items)
+    assert own.vectors.shape == vectors.shape
+    assert np.isfinite(own.scores(asked.rows, recents)).all()
     assert found["all"] == metrics.summary(metrics.ranks(scores, asked.item))

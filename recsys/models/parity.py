@@ -24,8 +24,8 @@ def parity(release_dir: Path) -> dict[str, float]:
         release_dir: Its artefacts.
 
     Returns:
-        By model, the greatest difference as a share of the greatest output (of 1 at least); NaN where one of
-        the two gives no number. Empty for a release without SavedModels.
+        By model, the greatest difference of any output as a share of its greatest value (of 1 at least); NaN
+        where one of the two gives no number. Empty for a release without SavedModels.
 
     Raises:
         BadData: A file cannot be loaded, or the two do not take the same inputs.
@@ -39,7 +39,8 @@ def _distance(exported: Path, saved: Path) -> float:
     try:
         session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
         feed = {port.name: _drawn(port) for port in session.get_inputs()}
-        found = session.run(None, feed)[0]
+        names = [port.name for port in session.get_outputs()]
+        found = dict(zip(names, session.run(names, feed), strict=True))
         signature = tf.saved_model.load(str(saved)).signatures["serving_default"]
         wanted = signature.structured_input_signature[1]
         # An input that does not matter is not in the ONNX graph.
@@ -47,10 +48,14 @@ def _distance(exported: Path, saved: Path) -> float:
             name: tf.constant(feed[name]) if name in feed else tf.zeros([_ROWS, *spec.shape[1:]], spec.dtype)
             for name, spec in wanted.items()
         }
-        expected = next(iter(signature(**given).values())).numpy()
+        expected = {name: each.numpy() for name, each in signature(**given).items()}
+        return float(np.max([_apart(found[name], each) for name, each in expected.items()]))
     except Exception as error:  # neither library's errors have a base class of their own
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise BadData(str(exported), f"cannot be compared with {saved} ({cause})", "Export again") from error
+
+
+def _apart(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(expected - found).max() / max(1.0, float(np.abs(expected).max())))
 
 

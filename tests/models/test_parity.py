@@ -67,3 +67,28 @@ def test_export_that_cannot_be_compared_is_named(saved: Path) -> None:
 
 def test_release_without_saved_models_has_nothing_to_compare(tmp_path: Path) -> None:
     assert parity(tmp_path) == {}
+
+
+def test_outputs_are_compared_by_name_whatever_their_order(tmp_path: Path) -> None:
+    """A SavedModel puts them in the order of their names."""
+    module = tf.Module()
+    signature = {"age": tf.TensorSpec([None, 1], tf.float32, name="age")}
+
+    @tf.function(input_signature=[signature], autograph=False)
+    def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {"score": inputs["age"] * 2.0, "cart": inputs["age"] - 1.0}
+
+    module.serve = serve
+    tf.saved_model.save(module, str(tmp_path / "savedmodels" / "dlrm"), signatures={"serving_default": serve})
+    nodes = [
+        helper.make_node("Mul", ["age", "two"], ["score"]),
+        helper.make_node("Sub", ["age", "one"], ["cart"]),
+    ]
+    weights = [numpy_helper.from_array(np.float32([value]), name) for name, value in (("two", 2), ("one", 1))]
+    age, *found = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ("age", "score", "cart")
+    )
+    graph = helper.make_graph(nodes, "dlrm", [age], found, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / schema.DLRM_ONNX)
+    assert parity(tmp_path) == {"dlrm": 0.0}

@@ -96,6 +96,8 @@ class SoftmaxSampling:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Columns [B, ≤N], ordered by score, ties in retrieval's order; which are wanted; their chances."""
         wish = self._wishes(inputs)
+        if wish.is_plain:
+            return self._best(scores, wish)
         keys = scores
         if wish.weighted.any():
             noisy = scores / self.sampling_temperature + self._gumbel(inputs)
@@ -123,6 +125,14 @@ class SoftmaxSampling:
         order = np.lexsort((picked, -place, ~wanted), axis=1)
         chance = np.where(np.isfinite(own) & wanted, chance, 0)
         return np.take_along_axis(picked, order, axis=1), wanted, np.take_along_axis(chance, order, axis=1)
+
+    def _best(self, scores: np.ndarray, wish: _Wishes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `_choose` comes to where nobody wants anything but the best: nearly all requests."""
+        count = min(self.returned, scores.shape[1])
+        picked = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        wanted = np.arange(count) < np.where(wish.top_k > 0, wish.top_k, count)[:, None]
+        own = scores[np.arange(len(scores))[:, None], picked]
+        return picked, wanted, (np.isfinite(own) & wanted).astype(np.float64)
 
     def _wishes(self, inputs: Arrays) -> _Wishes:
         """What each request chose, and what is set where it did not."""
@@ -165,7 +175,9 @@ class SoftmaxSampling:
 
     def _take(self, values: np.ndarray, chosen: np.ndarray, wanted: np.ndarray, pad: int) -> np.ndarray:
         taken = np.full((len(values), self.returned), pad, values.dtype)
-        taken[:, : chosen.shape[1]] = np.where(wanted, np.take_along_axis(values, chosen, axis=1), pad)
+        # As `np.take_along_axis`, at a third of its cost for one user.
+        found = values[np.arange(len(values))[:, None], chosen]
+        taken[:, : chosen.shape[1]] = np.where(wanted, found, pad)
         return taken
 
     def _padded(self, values: np.ndarray) -> np.ndarray:
@@ -213,6 +225,16 @@ class _Wishes:
     by: np.ndarray
     most: np.ndarray
     explore: np.ndarray
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all want the best by score and nothing else."""
+        return not (
+            self.weighted.any()
+            or (self.spread > 0).any()
+            or (self.most > 0).any()
+            or (self.explore > 0).any()
+        )
 
 
 def _mix(state: np.ndarray) -> np.ndarray:

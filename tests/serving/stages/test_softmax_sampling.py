@@ -17,7 +17,7 @@ from recsys.serving.diversity import ItemVectors, mmr
 from recsys.serving.dpp import dpp
 from recsys.serving.graph import CHOICE_INPUTS, model
 from recsys.serving.relevance import logits, softmax
-from recsys.serving.stages.softmax_sampling import SoftmaxSampling, load
+from recsys.serving.stages.softmax_sampling import SoftmaxSampling, _Wishes, load
 from recsys.settings import ServingSettings
 
 FLAGS = ("user_flags", "retrieval_flags", "filter_flags", "item_flags")
@@ -103,6 +103,29 @@ def test_sorted_unique_and_normalised(scores: list[float], returned: int, weight
     assert out["ordered_scores"].sum() <= 1 + 1e-5
     if returned >= len(valid) > 0:
         assert out["ordered_scores"].sum() == pytest.approx(1, abs=1e-5)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.1, 0.5, 0.5, 0.9, np.nan]), min_size=4, max_size=4),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_the_short_way_to_the_best_is_the_long_one(clicks: list[list[float]], top_k: int, pads: bool) -> None:
+    rows = len(clicks)
+    inputs = ask([[7, 3, 9, NO_ITEM if pads else 1]] * rows, clicks)
+    inputs["top_k"] = np.full((rows, 1), top_k, np.int32)
+    stage = SoftmaxSampling(3)
+    short = stage.run(inputs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Wishes, "is_plain", False)
+        long = stage.run(inputs)
+    for name, expected in long.items():
+        np.testing.assert_array_equal(short[name], expected)
+        assert short[name].dtype == expected.dtype
 
 
 def test_a_sample_depends_on_seed_user_and_time_and_not_on_the_batch() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +124,20 @@ def test_towers_are_told_side_by_side(shop: Path, monkeypatch: pytest.MonkeyPatc
     for text in ("66 clicks", "55 visits", "0.840 (0.800 – 0.900)", "0.360"):
         assert text in result.stdout
     assert folders == [shop / "runs" / "towers"] * 2
+
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "recsys.models.reaction.Tower.of_release", lambda release_dir, items: asked.append(release_dir)
+    )
+    monkeypatch.setattr("recsys.models.reaction.Rows.of", lambda dataset, settings: None)
+    monkeypatch.setattr(
+        "recsys.models.reaction.measure",
+        lambda tower, rows: compare(SimpleNamespace(folder=None), None, None)["static"],
+    )
+    monkeypatch.setattr("recsys.data.dataset.Dataset.open", lambda path: SimpleNamespace(items=None))
+    found = CliRunner().invoke(app, ["evaluate", "towers", "--release", "3", "--json"])
+    assert list(json.loads(found.stdout)) == ["release 3"]
+    assert asked == [shop / "releases" / "3"]
 
 
 def test_seeds_and_ablation_are_trainings_of_this_recipe(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ WITHOUT: Final[dict[str, dict[str, Any]]] = {
         "training.retrieval.whole_catalogue": 1,
         "training.retrieval.uniform_negatives": 1,
     },
-    "in-batch negatives alone, no logQ correction": {
+    "in-batch negatives without logQ correction": {
         "training.retrieval.whole_catalogue": 1,
         "training.retrieval.uniform_negatives": 1,
         "training.retrieval.log_q": False,

@@ -120,6 +120,7 @@ def test_a_part_s_gain_is_what_the_recipe_loses_without_it():
     lost = ablation.difference(worse.outcomes, bench.run(settings).outcomes)["chain.hit@10"]
     assert lost["mean"] == pytest.approx(-0.09)
     assert lost["interval"][1] < 0
+    assert not [name for name in ablation.WITHOUT if "," in name]  # names are given with commas between
     with pytest.raises(BadUse, match="no heads"):
         ablation.ablate(bench, settings, "no heads")
 

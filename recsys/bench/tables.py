@@ -76,6 +76,16 @@ def ratio_rows(ratios: Sequence[dict[str, Any]]) -> Rows:
     return ("", "value", "goal", "verdict"), rows
 
 
+def verdict(ratios: Sequence[dict[str, Any]]) -> str:
+    """How many of the goals are met, in a line.
+
+    Args:
+        ratios: Of the document.
+    """
+    judged = [one for one in ratios if one["met"] is not None]
+    return f"Goals met: {sum(one['met'] for one in judged)} of {len(judged)}"
+
+
 def stage_rows(run: dict[str, Any]) -> Rows:
     """What Triton counted at each model.
 

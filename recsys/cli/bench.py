@@ -23,6 +23,7 @@ app.command()(daily)
 app.command()(reaction)
 
 _DEFAULT_CONCURRENCY = "1,4,16,64"
+_WIDE = 160
 
 
 @app.command()
@@ -189,24 +190,29 @@ def train(
 
 
 def show(document: dict[str, Any]) -> None:
-    """Print a serving benchmark as tables.
+    """Print a serving benchmark as tables, the goals last.
 
     Args:
         document: What `recsys bench serving --json` prints.
     """
-    from recsys.bench.tables import RIGHT, ranker_rows, ratio_rows, run_rows, server_rows
+    from rich.console import Console
 
+    from recsys.bench.tables import RIGHT, ranker_rows, ratio_rows, run_rows, server_rows, verdict
+
+    # In a log or a file no line is too long; a terminal folds at its own width.
+    wide = results if results.is_terminal else Console(highlight=False, width=_WIDE)
     columns, rows = run_rows(document["runs"])
     title = f"Release {document['release']}, {document['machine']['cores']} cores"
-    results.print(table(title, columns, rows, right=RIGHT))
+    wide.print(table(title, columns, rows, right=RIGHT))
     if document["servers"]:
         columns, rows = server_rows(document["servers"])
-        results.print(table("Started alone", columns, rows, right=columns[1:]))
+        wide.print(table("Started alone", columns, rows, right=columns[1:]))
     columns, rows = ranker_rows(document["ranker"])
-    results.print(table("The ranker alone, one thread", columns, rows, right=columns[1:]))
+    wide.print(table("The ranker alone, one thread", columns, rows, right=columns[1:]))
     if document["ratios"]:
         columns, rows = ratio_rows(document["ratios"])
-        results.print(table("Ratios", columns, rows, right=columns[1:]))
+        wide.print(table("Ratios", columns, rows, right=columns[1:]))
+        wide.print(verdict(document["ratios"]))
 
 
 def _whole(text: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from recsys.bench.cell import Cell
 from recsys.bench.report import HTML_FILE, JSON_FILE, write
-from recsys.bench.tables import figure, run_rows
+from recsys.bench.tables import figure, run_rows, verdict
 
 
 @pytest.fixture
@@ -46,6 +46,10 @@ def test_rows_are_ordered_by_how_was_asked(document: dict[str, Any]) -> None:
     columns, rows = run_rows(list(reversed(document["runs"])))
     assert [row[0] for row in rows] == ["1 at a time", "16 at a time"]
     assert all(len(row) == len(columns) for row in rows)
+
+
+def test_goals_are_counted() -> None:
+    assert verdict([{"met": True}, {"met": False}, {"met": None}, {"met": True}]) == "Goals met: 2 of 3"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> JSONResponse:
     told = []
     for error in errors[:5]:
         place = ".".join(str(part) for part in error["loc"] if part != "body")
+        if not place and error.get("type") == "missing":
+            place = "body"
         told.append(f"{place}: {error['msg']}" if place else str(error["msg"]))
     detail = "; ".join(told).encode("utf-8", "replace").decode()
     return problem(422, "Input does not fit", detail)

@@ -137,3 +137,8 @@ def test_a_long_body_is_refused_before_it_is_read(caller: Caller) -> None:
         parts = (b"x" * 5_000 for _ in range(100))
         answer = caller.http.post("/v1/events", content=parts, headers=headers)
         assert answer.status_code == 413
+
+
+def test_a_body_that_is_missing_is_named(caller: Caller) -> None:
+    answer = caller.http.post("/v1/events")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "body: Field required")

@@ -10,7 +10,7 @@ import numpy as np
 from recsys.capacity.predict import predict
 from recsys.capacity.profile import ServiceProfile
 
-LEAST_RUNS: Final = 3
+LEAST_RUNS: Final = 2
 PERCENTILES: Final = ("p50_ms", "p95_ms", "p99_ms")
 _WEIGHTS: Final = np.array([1.0, 1.0, 0.7])
 """Of the percentiles' relative errors: few requests tell a p99."""

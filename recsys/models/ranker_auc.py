@@ -103,11 +103,11 @@ def pairs(
     shown = dataset.rows(valid_days(dataset))
     if "click" in shown and (shown["click"] == 0).any():
         sample = feature_rows(dataset, shown.sample(min(rows, len(shown)), random_state=seed), history)
-        return Pairs(sample, score(release_dir, sample, history), "exposures")
+        return Pairs(sample, _of_click(release_dir, sample, history), "exposures")
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).permutation(len(positive))
     found = _against(positive, positive.iloc[other])
-    return Pairs(found, score(release_dir, found, history), "in-batch")
+    return Pairs(found, _of_click(release_dir, found, history), "in-batch")
 
 
 def uniform_pairs(
@@ -132,7 +132,7 @@ def uniform_pairs(
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).integers(len(dataset.items), size=len(positive))
     found = _against(positive, dataset.items.iloc[other])
-    return Pairs(found, score(release_dir, found, history), "uniform")
+    return Pairs(found, _of_click(release_dir, found, history), "uniform")
 
 
 def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
@@ -156,8 +156,7 @@ def heads(
         {head: {"auc", "ece", "log_loss", "share" of the clicks that go so far, "rows"}}; without the heads
         that the ranker does not have, and those of which no click tells.
     """
-    session = onnxruntime.InferenceSession(release_dir / schema.DLRM_ONNX, providers=["CPUExecutionProvider"])
-    there = {port.name for port in session.get_outputs()}
+    there = _outputs(release_dir)
     told = clicks[clicks[schema.EVENT] != schema.UNKNOWN].head(rows) if schema.EVENT in clicks else clicks[:0]
     found = {}
     for reached, name in enumerate(schema.HEADS, start=1):
@@ -169,6 +168,17 @@ def heads(
         own = {"auc": metrics.auc(chance, label), "ece": fit["ece"], "log_loss": fit["log_loss"]}
         found[name] = own | {"share": float(label.mean()), "rows": float(len(label))}
     return found
+
+
+def _of_click(release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None) -> np.ndarray:
+    """The click's own score, also where carts and purchases are worth something in what is ordered by."""
+    output = "click" if "click" in _outputs(release_dir) else "score"
+    return score(release_dir, rows, history, output)
+
+
+def _outputs(release_dir: Path) -> set[str]:
+    session = onnxruntime.InferenceSession(release_dir / schema.DLRM_ONNX, providers=["CPUExecutionProvider"])
+    return {port.name for port in session.get_outputs()}
 
 
 def score(

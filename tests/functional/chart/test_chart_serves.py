@@ -125,7 +125,7 @@ def test_the_containers_are_not_root_and_write_to_their_volumes_alone(chart: Ins
     assert said["Groups"].strip() == ""
     assert said["NoNewPrivs"] == "1"
     if may_mount():
-        assert chart.python(_WRITES.format("/usr/recsys")) == "Read-only file system"
+        assert chart.python(_WRITES.format("/recsys")) == "Read-only file system"
     assert chart.python(_WRITES.format(chart.home / "volumes/shop-recsys-triton/x")) == "written"
 
 

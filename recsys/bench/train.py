@@ -51,6 +51,7 @@ class TrainOptions:
         folder: Where shops and artefacts are made and left; None for a temporary one.
         seed: Of the shops.
         steps: Which of `STEPS`; what they build on lies in `folder`.
+        random: Whether the shops are random rows, which are made in seconds and say nothing about quality.
         resume: Whether steps that ended in `folder` with the same plan are taken as they were.
     """
 
@@ -59,6 +60,7 @@ class TrainOptions:
     folder: Path | None = None
     seed: int = 0
     steps: tuple[str, ...] = STEPS
+    random: bool = False
     resume: bool = False
 
 
@@ -111,8 +113,9 @@ def _plans(options: TrainOptions, rows: int, folder: Path, recipe: dict[str, Any
         return steps
     if not options.resume:
         shutil.rmtree(folder, ignore_errors=True)
-    shop = {"users": max(100, rows // _ROWS_A_USER), "items": options.items, "rows": rows}
-    return [{"step": SHOP, "folder": str(folder / _SOURCE), "seed": options.seed, **shop}, *steps]
+    shop: dict[str, Any] = {"users": max(100, rows // _ROWS_A_USER), "items": options.items, "rows": rows}
+    shop |= {"seed": options.seed, "random": options.random}
+    return [{"step": SHOP, "folder": str(folder / _SOURCE), **shop}, *steps]
 
 
 def _once(plan: dict[str, Any], figures: Path, *, resume: bool) -> dict[str, Any]:

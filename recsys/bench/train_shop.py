@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.bench.machine import cpu_seconds, status_mb
+from recsys.bench.random_shop import write_random_shop
 from recsys.data.synthetic.generate import generate
 
 
@@ -17,7 +18,8 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
     """Make it.
 
     Args:
-        plan: `folder`, `users`, `items`, `rows` and `seed`; see `generate`.
+        plan: `folder`, `users`, `items`, `rows` and `seed`, see `generate`; and `random`, whether nobody has
+            a taste (`recsys.bench.random_shop`).
 
     Returns:
         Seconds, the process's CPU time, and its greatest memory in MB.
@@ -25,7 +27,10 @@ def run(plan: dict[str, Any]) -> dict[str, Any]:
     begun = time.perf_counter()
     shutil.rmtree(plan["folder"], ignore_errors=True)  # of a run that broke
     sizes = {name: plan[name] for name in ("users", "items", "rows", "seed")}
-    generate(Path(plan["folder"]), **sizes, images=False)
+    if plan["random"]:
+        write_random_shop(Path(plan["folder"]), **sizes)
+    else:
+        generate(Path(plan["folder"]), **sizes, images=False)
     return {
         "step": plan["step"],
         "seconds": round(time.perf_counter() - begun, 2),

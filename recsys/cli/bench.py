@@ -163,6 +163,9 @@ def train(
     steps: Annotated[
         str, typer.Option(help="Only these, over what lies in --folder; all when empty.", show_default=False)
     ] = "",
+    random: Annotated[
+        bool, typer.Option("--random", help="Shops of random rows: made in seconds, without quality.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on in --folder where a run stopped.")] = False,
     json: Json = False,
 ) -> None:
@@ -174,7 +177,9 @@ def train(
     if folder is None and (steps or resume):
         raise BadUse("--folder", "not given: there is nothing to build on", "Give the one of the earlier run")
     chosen = tuple(name.strip() for name in steps.split(",") if name.strip()) or STEPS
-    options = TrainOptions(rows=sizes, items=items, folder=folder, steps=chosen, resume=resume)
+    options = TrainOptions(
+        rows=sizes, items=items, folder=folder, steps=chosen, random=random, resume=resume
+    )
     with Steps().step("Measure") as note:
         document = measure(options, get_settings(), note)
     document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}

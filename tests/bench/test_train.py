@@ -14,6 +14,7 @@ from recsys.bench import train, train_shop, train_stage
 from recsys.bench.train import TrainOptions, growth, measure, totals
 from recsys.bench.train_tables import growth_rows, step_rows, total_rows
 from recsys.data.dataset import Dataset
+from recsys.data.validate import validate
 from recsys.errors import BadUse, RecsysError
 from recsys.settings import Settings
 
@@ -101,15 +102,13 @@ def test_training_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert 0.04 <= found["arithmetic_s"] < found["seconds"]
 
 
-def test_the_shop_has_the_rows_that_were_asked_for(tmp_path: Path) -> None:
-    plan = {
-        "step": train.SHOP,
-        "folder": str(tmp_path / "source"),
-        "users": 20,
-        "items": 30,
-        "rows": 600,
-        "seed": 0,
-    }
+@pytest.mark.parametrize("random", [False, True])
+def test_the_shop_has_the_rows_that_were_asked_for(tmp_path: Path, random: bool) -> None:
+    sizes = {"users": 20, "items": 60, "rows": 600, "seed": 0}
+    plan = {"step": train.SHOP, "folder": str(tmp_path / "source"), **sizes, "random": random}
     assert train_shop.run(plan)["peak_mb"] > 10
+    assert train_shop.run(plan)["step"] == train.SHOP  # what a run that broke has left is made anew
     dataset = Dataset.open(tmp_path / "source")
     assert len(dataset.interactions(dataset.days)) == 600
+    report = validate(tmp_path / "source", tmp_path / "clean")
+    assert report.tables["items.parquet"].kept == 60

@@ -86,7 +86,7 @@ def learned(artefacts: Path) -> dict[str, dict[str, np.ndarray]]:
     processes = [started(artefacts, config) for config in (None, *configs)]
     try:
         for process in processes:
-            said, _ = process.communicate(timeout=240)
+            said, _ = process.communicate(timeout=600)
             assert process.returncode == 0, said
     finally:
         for process in processes:

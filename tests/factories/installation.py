@@ -188,12 +188,41 @@ class Installation:
 @cache
 def may_mount() -> bool:
     """Whether this process may give another a file system that cannot be written."""
-    script = "mount --bind /tmp /tmp && mount -o remount,bind,ro /"
-    line = ["unshare", "--mount", "sh", "-c", script]
-    return (
-        os.geteuid() == 0
-        and not subprocess.run(line, capture_output=True, timeout=30, check=False).returncode
-    )
+    line = ["unshare", "--mount", "sh", "-c", "mount --bind /tmp /tmp && mount -o remount,bind,ro /"]
+    done = subprocess.run(line, capture_output=True, timeout=30, check=False)
+    return os.geteuid() == 0 and done.returncode == 0
+
+
+def answers(url: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> bool:
+    """Whether a URL answers 2xx."""
+    try:
+        request = urllib.request.Request(url, data=data, headers=headers or {})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bool(answer.status < 300)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter: pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="recsys-chart-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def give_away(folder: Path) -> None:
+    """Make a folder the containers' user's, where this process may."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, _USER, _USER, follow_symlinks=False)
+
+
+def _image_environment() -> dict[str, str]:
+    """What the images set."""
+    needed = triton.environment(Settings())
+    return {name: needed[name] for name in ("LD_LIBRARY_PATH", "PYTHONPATH", "PATH")}
 
 
 def _expand(text: str, environment: dict[str, str]) -> str:

@@ -78,4 +78,5 @@ def _steps(trainer: RetrievalTrainer, rows: int, batch: int) -> list[tuple[float
 
 
 if __name__ == "__main__":
-    json.dump(measure_step(*(int(float(word)) for word in sys.argv[1:4]), TrainingSettings()), sys.stdout)
+    asked = [int(float(word)) for word in sys.argv[1:4]]
+    json.dump(measure_step(asked[0], asked[1], asked[2], TrainingSettings()), sys.stdout)

@@ -22,6 +22,7 @@ from recsys.models import metrics
 from recsys.models.outcomes import OUTCOMES_FILE, Outcomes
 from recsys.models.remeasure import remeasure
 from recsys.release.bootstrap import Draws
+from recsys.release.digest import json_sha256
 from recsys.settings import GateSettings, Settings
 
 _PLACE: Final = "bench-daily"
@@ -59,7 +60,8 @@ def measure(
         parent_days: Days the parent is trained on.
         new_days: Days that are learned.
         note: Told what is being done.
-        keep: Leaves the releases in `bench-daily` below the home, where the next call finds them finished.
+        keep: Leaves the releases in `bench-daily` below the home, where the next call finds them finished;
+            with other settings of the fine-tuning it makes that one anew and nothing else.
 
     Returns:
         {"days": {"parent", "new", "judged_by"}, "rows", "parent", "daily", "retrained": {"ndcg@10",
@@ -77,22 +79,25 @@ def measure(
     split = split_by_time(dataset.days, every_day)
     judged_by = dataclasses.replace(dataset, split={**split, "valid": split["valid"][:1]})
     made_of = {"parent": sorted(parent_days), "new": sorted(new_days)}
-    place = settings.home.resolve() / _PLACE / fingerprint(_PLACE, data, recipe_of(settings), **made_of)[:12]
+    recipe = recipe_of(settings)
+    tuning = json_sha256(recipe.pop("finetune"))[:8]
+    place = settings.home.resolve() / _PLACE / fingerprint(_PLACE, data, recipe, **made_of)[:12]
     first, second = place / "learning", place / "anew"
     place.mkdir(parents=True, exist_ok=True)
     parent = timed(place / "parent", note, lambda show: run_full(data, first, hurried, show, parent_days))
     daily = timed(
-        place / "daily",
+        place / f"daily-{tuning}",
         note,
         lambda show: run_daily(data, first, hurried, show, days=new_days, release=parent.release),
     )
     anew = timed(place / "retrained", note, lambda show: run_full(data, second, hurried, show, every_day))
     runs = {"parent": parent, "daily": daily, "retrained": anew}
+    homes = {"parent": first, "daily": first, "retrained": second}
     found = {}
-    for (name, run), home in zip(runs.items(), (first, first, second), strict=True):
+    for name, run in runs.items():
         note(f"{name}: measuring on day {split['valid'][0]}")
-        release = home / RELEASES / str(run.release)
-        found[name] = _measured(place / name, release, judged_by, settings)
+        folder = place / (f"daily-{tuning}" if name == "daily" else name)
+        found[name] = _measured(folder, homes[name] / RELEASES / str(run.release), judged_by, settings)
     if not keep:
         shutil.rmtree(place)
     days = {"parent": list(parent_days), "new": list(new_days), "judged_by": split["valid"][0]}

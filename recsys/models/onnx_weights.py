@@ -58,5 +58,5 @@ def _by_content(model: Any) -> dict[bytes, list[Any]]:
 
 def _content(values: np.ndarray) -> bytes:
     """Type and numbers, whatever the shape."""
-    numbers: bytes = np.ascontiguousarray(values).tobytes()
-    return values.dtype.str.encode() + numbers
+    found: bytes = values.dtype.str.encode() + np.ascontiguousarray(values).tobytes()
+    return found

@@ -9,6 +9,7 @@ from recsys import schema
 from recsys.models import dlrm, export, finetune_ranking, heads, ranking
 from recsys.models.finetune_parent import Parent, Weight
 from recsys.models.metrics import auc
+from recsys.models.parity import parity
 from recsys.release.dlrm_broadcast import write_broadcast
 from recsys.settings import FinetuneSettings, TrainingSettings
 
@@ -22,7 +23,7 @@ def _event(shop) -> np.ndarray:
 @pytest.fixture(scope="module")
 def settings(training: TrainingSettings) -> TrainingSettings:
     longer = {
-        "least_steps": 150,
+        "least_steps": 120,
         "learning_rate": 0.02,
         "head_loss": 1.0,
         "validation_rows": 400,
@@ -73,6 +74,7 @@ def test_the_file_puts_all_of_it_out_and_the_rewritten_form_the_score(shop, many
     session = onnxruntime.InferenceSession(str(tmp_path / schema.DLRM_ONNX))
     assert {port.name for port in session.get_outputs()} == {"score", "click", "cart", "purchase"}
     assert write_broadcast(tmp_path)  # compares its scores with the file's
+    assert parity(tmp_path)["dlrm"] < 1e-4
 
 
 def test_without_events_there_is_one_output(ranker, shop) -> None:

@@ -14,6 +14,8 @@ STATIC_TOWER: Final = "ensemble_static"
 """The ensemble with a query tower that knows nothing of clicks."""
 TRITON_VARIANTS: Final = ("ensemble", "fused", STATIC_TOWER, *REFERENCES)
 NEED_WORKFLOWS: Final = frozenset((STATIC_TOWER, *REFERENCES))
+_TOWER_AT: Final = (1, 16)
+"""Concurrencies at which the towers are compared."""
 GATEWAYS: Final = {"gateway": "ensemble", "gateway_fused": "fused"}
 """Gateways, and the variant that each asks."""
 FLOOR: Final = "floor"
@@ -78,5 +80,5 @@ class Options:
         if name == "reference_batched":  # only waiting requests can be stacked
             return cell.mode == "closed" and cell.rows == 1 and cell.concurrency > 1
         if name == STATIC_TOWER:
-            return cell.mode == "closed" and cell.rows == 1
+            return cell.rows == 1 and cell.concurrency in _TOWER_AT
         return True

@@ -29,5 +29,6 @@ def test_what_is_measured_for_one_ratio_is_not_measured_beyond_it() -> None:
         64,
     ]
     assert not options.asks("reference_batched", HALF)
+    assert [cell.concurrency for cell in options.cells() if options.asks("ensemble_static", cell)] == [1, 16]
     assert not options.asks("ensemble_static", HALF)
     assert not options.asks("ensemble_static", Cell(rows=16))

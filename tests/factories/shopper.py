@@ -65,7 +65,7 @@ class Shopper:
         return sum(self.category[item] == category for item in items) / max(1, len(items))
 
 
-def wait_until(check: Callable[[], bool], seconds: float = 10.0) -> float | None:
+def wait_until(check: Callable[[], bool], seconds: float = 60.0) -> float | None:
     """How long it took until a check held; None if it did not in time."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:

@@ -29,5 +29,5 @@ def shopper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopper]:
             fill(home, client)
         made = Shopper(system)
         # The release's own values stand in until the first refresh has read Feast's.
-        assert wait_until(lambda: made.recommend(1_000)["degraded"] == 0, 90) is not None
+        assert wait_until(lambda: made.recommend(1_000)["degraded"] == 0, 300) is not None
         yield made

@@ -33,7 +33,7 @@ def shopper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopper]:
         fill(home, client)
         assert system.triton is not None
         with RecommendClient(system.triton.endpoints["grpc"], 30) as triton:
-            assert wait_until(lambda: triton.recommend([USERS[0]])[0].degraded == 0, 60) is not None
+            assert wait_until(lambda: triton.recommend([USERS[0]])[0].degraded == 0, 300) is not None
             found = Precompute([triton], client, system.settings).run(known_users(client))
         assert (found.written, found.degraded) == (len(USERS), 0)
         yield Shopper(system)

@@ -52,7 +52,7 @@ def frontier_rows(runs: Sequence[dict[str, Any]]) -> Rows:
     Args:
         runs: Of the document.
     """
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             run["kind"],
             f"{run['items']:,}",

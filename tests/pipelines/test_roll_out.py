@@ -10,6 +10,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from recsys.kubeflow import compile_pipelines
 
+GOLDEN = Path(__file__).parent / "golden"
+
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,6 +22,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _documents(folder: Path, name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((folder / f"{name}.yaml").read_text()))
+
+
+@pytest.mark.parametrize("name", ["roll_out", "train_and_roll_out"])
+def test_compiling_again_gives_the_committed_bytes(name: str, tmp_path: Path) -> None:
+    compile_pipelines(tmp_path)
+    assert (tmp_path / f"{name}.yaml").read_bytes() == (GOLDEN / f"{name}.yaml").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["roll_out", "train_and_roll_out", "full_training", "daily_finetuning"])

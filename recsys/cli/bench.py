@@ -177,9 +177,7 @@ def train(
     if folder is None and (steps or resume):
         raise BadUse("--folder", "not given: there is nothing to build on", "Give the one of the earlier run")
     chosen = tuple(name.strip() for name in steps.split(",") if name.strip()) or STEPS
-    options = TrainOptions(
-        rows=sizes, items=items, folder=folder, steps=chosen, random=random, resume=resume
-    )
+    options = TrainOptions(rows=sizes, items=items, folder=folder, steps=chosen, random=random, resume=resume)
     with Steps().step("Measure") as note:
         document = measure(options, get_settings(), note)
     document = {"command": shlex.join(["recsys", *sys.argv[1:]]), **document}

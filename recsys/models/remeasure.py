@@ -50,9 +50,7 @@ def remeasure(
     ids = np.load(release_dir / schema.ITEM_IDS_FILE)
     log = ClickLog.build(history, ids, settings.recents.kept_s)
     popularity = PopularityLog.build(history, ids, settings.popularity.half_life_s)
-    served = serve(
-        release_dir, rows, _indexes(ids, rows), settings, progress, log=log, popularity=popularity
-    )
+    served = serve(release_dir, rows, _indexes(ids, rows), settings, progress, log=log, popularity=popularity)
     pairs = ranker_auc.pairs(
         release_dir, dataset, rows, history, rows=settings.evaluation.auc_rows, seed=_SEED
     )

@@ -83,7 +83,7 @@ class Service:
         needs: Services that must be started before it, and whose restart elsewhere restarts it.
         serves_release: Whether it is started anew when another release is current.
         ready_timeout_s: How long it may take to get ready, in seconds.
-        backoff: Waits between restarts while somebody watches (`recsys up --foreground`).
+        backoff: Waits between restarts while somebody watches.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.functional
 def is_up(system) -> None:
     found = supervisor(Settings(home=system.home)).status().values()
     if any(entry["state"] != "ready" for entry in found):
-        done = system.run("up")
+        done = system.run("up", "--no-watch")
         assert done.returncode == 0, done.stderr
 
 
@@ -57,7 +58,7 @@ def test_every_model_answers_that_it_is_ready(system) -> None:
 def test_up_again_changes_nothing(system) -> None:
     before = system.services()
     for _ in range(2):
-        assert system.json("up")["services"] == before
+        assert system.json("up", "--no-watch")["services"] == before
 
 
 def test_recommendations_are_items_of_the_catalogue_with_their_titles(system) -> None:
@@ -136,7 +137,7 @@ def test_up_recovers_a_service_that_was_killed(system, name: str) -> None:
     expected = system.json(*question)
     kill(before[name]["pid"])
     assert system.services()[name]["state"] == "failed"
-    assert system.run("up").returncode == 0
+    assert system.run("up", "--no-watch").returncode == 0
     after = system.services()
     assert after[name]["pid"] != before[name]["pid"]
     # Not compared: the state, which a probe on a busy machine may find otherwise for a moment.
@@ -174,9 +175,30 @@ def test_features_survive_down_and_up(system) -> None:
     question = ("recommend", "--user", "3", "--at", "2025-08-10T19:00")
     before = system.json(*question)
     system.run("down")
-    done = system.run("up")
+    done = system.run("up", "--no-watch")
     assert "filling" not in done.stderr
     assert system.json(*question)["items"] == before["items"]
+
+
+def test_what_ends_is_restarted_until_down(system) -> None:
+    assert system.json("up")["watched"]
+    before = system.services()
+    for name in ("gateway", "triton"):
+        kill(before[name]["pid"])
+    deadline = time.monotonic() + 300
+    after = system.services()
+    while {entry["state"] for entry in after.values()} != {"ready"}:
+        assert time.monotonic() < deadline, after
+        time.sleep(0.2)
+        after = system.services()
+    assert {name for name in after if after[name]["pid"] != before[name]["pid"]} == {"gateway", "triton"}
+    watcher = find(json.loads((system.home / "run" / "watcher.json").read_text())["pid"])
+    assert watcher is not None
+    assert system.run("down").returncode == 0
+    assert not watcher.alive()
+    document = system.json("status")
+    assert not document["watched"]
+    assert {entry["state"] for entry in document["services"].values()} == {"stopped"}
 
 
 def test_foreground_stays_restarts_and_stops_on_ctrl_c(system) -> None:

@@ -58,7 +58,12 @@ class Express:
             await self._app(scope, _again(message, receive), send)
             return
         scope["route"] = _ROUTE
-        answer = await recommend(asked, Request(scope, receive))
+        try:
+            answer = await recommend(asked, Request(scope, receive))
+        except RecsysError:
+            # What becomes of it is the usual way's to say, which has a handler for each.
+            await self._app(scope, _again(message, receive), send)
+            return
         assert isinstance(answer, Response)  # noqa: S101 - only an explained answer is a model
         await answer(scope, receive, send)
 

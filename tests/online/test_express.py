@@ -7,7 +7,9 @@ import re
 import pytest
 from factories.caller import Caller
 
+from recsys.errors import Unavailable
 from recsys.online.express import Express
+from recsys.online.recommender import Recommender
 
 PLAIN = (
     {"user_id": 5},
@@ -94,3 +96,16 @@ def test_a_refusal_takes_one_token_at_most(caller: Caller) -> None:
     caller.recommend(user_id=5)
     assert post(caller, json={"user_id": "x"})[0] == 422
     assert post(caller, json={"user_id": 5})[0] == 429
+
+
+def test_what_fails_is_told_on_the_usual_way(
+    caller: Caller, answered: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(self: Recommender, _: object) -> None:
+        raise Unavailable("Valkey", "does not answer", "Try again")
+
+    monkeypatch.setattr(Recommender, "recommend", fail)
+    status, text, headers = post(caller, json={"user_id": 5})
+    assert (status, "Valkey is not available" in text) == (503, True)
+    assert "retry-after" in headers
+    assert answered == [False]

@@ -30,10 +30,15 @@ def test_both_halves_of_each_user(valkey: redis.Redis) -> None:
 
 
 def test_one_round_trip(valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = []
-    pipeline = type(valkey.pipeline())
-    execute = pipeline.execute
-    monkeypatch.setattr(pipeline, "execute", lambda self, **kw: sent.append(1) or execute(self, **kw))
+    sent, pipeline = [], valkey.pipeline
+
+    def counted(**options):
+        made = pipeline(**options)
+        execute = made.execute
+        made.execute = lambda **how: sent.append(1) or execute(**how)
+        return made
+
+    monkeypatch.setattr(valkey, "pipeline", counted)
     UserStateReader(valkey).read(np.arange(64), np.full(64, NOW_MS))
     assert sent == [1]
 

@@ -252,4 +252,5 @@ def test_a_plain_http_request_in_json(shop: Shop) -> None:
         "ordered_scores": [1, 30],
         "degraded": [1, 1],
         "ordered_sources": [1, 30],
+        "propensities": [1, 30],
     }

@@ -56,7 +56,9 @@ class Run:
 
 
 def timed(folder: Path, note: Note, make: Callable[[Callable[[StepEvent], None]], int]) -> Run:
-    """Runs a pipeline and takes its steps' times; steps that an earlier, broken run ended keep theirs.
+    """Runs a pipeline and takes its steps' times; steps that an earlier run ended keep theirs.
+
+    That was a broken run of the same, or one with other settings, whose folder's name begins alike up to `-`.
 
     Args:
         folder: Keeps the times, and is named as the run is in notes.
@@ -83,12 +85,23 @@ def timed(folder: Path, note: Note, make: Callable[[Callable[[StepEvent], None]]
             run.loads[event.step] = os.getloadavg()[0]
             _keep(path, run)
         elif event.state == "reused" and event.step not in run.steps:
-            cause = f"what step {event.step} put out is kept, how long it took is not"
-            raise BadUse(str(folder.parent), cause, "Remove this folder and measure again")
+            _take_over(run, event.step, folder)
 
     run.release = make(show)
     _keep(path, run)
     return run
+
+
+def _take_over(run: Run, step: str, folder: Path) -> None:
+    for path in sorted(folder.parent.glob(f"{folder.name.split('-')[0]}-*/{_TIMES}")):
+        other = Run(**json.loads(path.read_text()))
+        if step in other.steps:
+            run.steps[step] = other.steps[step]
+            run.cpu_steps[step] = other.cpu_steps[step]
+            run.loads[step] = other.loads[step]
+            return
+    cause = f"what step {step} put out is kept, how long it took is not"
+    raise BadUse(str(folder.parent), cause, "Remove this folder and measure again")
 
 
 def cpu_seconds() -> float:

@@ -141,7 +141,9 @@ class System:
 
     def _located(self) -> Settings:
         valkey = self._given.valkey.model_copy(update={"url": self.valkey.url})
-        gateway = self._given.gateway.model_copy(update={"port": self.gateway_port, "keys_file": None})
+        # All shoppers share one key; those who send a click again while Valkey is away would reach its limit.
+        own = {"port": self.gateway_port, "keys_file": None, "rate_per_s": 1e6, "burst": 10**6}
+        gateway = self._given.gateway.model_copy(update=own)
         return self._given.model_copy(update={"valkey": valkey, "gateway": gateway})
 
     def _spawn(self, name: str) -> process.Process:

@@ -124,6 +124,10 @@ class Fallback:
         self._seen = SeenFilter(client, settings.seen)
         self._users = UserFeatureReader(client)
 
+    def close(self) -> None:
+        """Stop trying a Valkey that is away."""
+        self._breaker.close()
+
     def catalogue(self) -> Catalogue | None:
         """The catalogue that popular items come from; None before any release was read."""
         known = self._shelf.items()

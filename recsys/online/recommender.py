@@ -132,6 +132,7 @@ class Recommender:
     def close(self) -> None:
         """Finish what is under way."""
         self._threads.shutdown()
+        self._fallback.close()
 
     async def _asked(self, wish: Wish, deadline: float) -> Ranked:
         with self._tracer.span("ensemble", "client"):

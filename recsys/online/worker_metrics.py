@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
@@ -78,14 +79,15 @@ class WorkerCollector:
         return sum(int(group.get("lag") or 0) + int(group["pending"]) for group in groups)
 
 
-def serve(settings: Settings, counts: Counts) -> int:
-    """Answer Prometheus on a thread of its own for as long as the process lives.
+@contextmanager
+def serve(settings: Settings, counts: Counts) -> Iterator[int]:
+    """Answer Prometheus on a thread of its own until the block ends.
 
     Args:
         settings: Where to listen, and where Valkey is.
         counts: The worker's own.
 
-    Returns:
+    Yields:
         The port.
 
     Raises:
@@ -93,6 +95,13 @@ def serve(settings: Settings, counts: Counts) -> int:
     """
     registry = CollectorRegistry()
     # A client of its own: the worker's waits for events longer than Prometheus waits for an answer.
-    registry.register(WorkerCollector(counts, valkey.connect(settings.valkey)))
-    server, _ = start_http_server(settings.worker.metrics_port, settings.worker.metrics_host, registry)
-    return int(server.server_port)
+    client = valkey.connect(settings.valkey)
+    registry.register(WorkerCollector(counts, client))
+    server, thread = start_http_server(settings.worker.metrics_port, settings.worker.metrics_host, registry)
+    try:
+        yield int(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        client.close()

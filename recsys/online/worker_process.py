@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, Final
 
 import redis
@@ -65,7 +66,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     wait_s = _BACKOFF_S[0]
     opened = False
     heart = _Heart(client, name, worker)
-    _measure(settings, worker)
+    metrics = _measure(settings, worker)
     while not stop.is_set():
         try:
             if not opened:
@@ -80,6 +81,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
             stop.wait(wait_s)
             wait_s = min(2 * wait_s, _BACKOFF_S[1])
     _finish(worker, client, name)
+    metrics.close()
     tracer.close()
 
 
@@ -113,12 +115,15 @@ def is_alive(client: redis.Redis) -> bool:
     return next(client.scan_iter(keys.worker("*"), count=1_000), None) is not None
 
 
-def _measure(settings: Settings, worker: BehaviorWorker) -> None:
+def _measure(settings: Settings, worker: BehaviorWorker) -> ExitStack:
+    """Answers Prometheus until it is closed."""
+    metrics = ExitStack()
     try:
-        _log.info("metrics on port %d", serve(settings, worker.counts))
+        _log.info("metrics on port %d", metrics.enter_context(serve(settings, worker.counts)))
     except OSError as error:
         # Events matter more than numbers about them.
         _log.warning("no metrics: port %d cannot be opened (%s)", settings.worker.metrics_port, error)
+    return metrics
 
 
 class _Heart:

@@ -50,6 +50,7 @@ class Breaker:
         self._clock = clock
         self._probe = probe
         self._probing = False
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._failed = 0
         self._wait_s = cooldown_s
@@ -96,6 +97,10 @@ class Breaker:
         self._close()
         return result
 
+    def close(self) -> None:
+        """Stop trying a service that is away; calls are refused or let through as before."""
+        self._closed.set()
+
     def _admit(self) -> None:
         with self._lock:
             if not self.is_open:
@@ -120,18 +125,18 @@ class Breaker:
 
     def _watch(self, probe: Callable[[], object]) -> None:
         """Try until the service answers."""
-        wait_s = self._cooldown_s
-        while True:
-            time.sleep(wait_s)
+        wait_s, answered = self._cooldown_s, False
+        while not answered and not self._closed.wait(wait_s):
             try:
                 probe()
             except Exception:  # noqa: BLE001 - whatever it is, the service does not answer yet
                 wait_s = min(self._longest_s, 2 * wait_s)
             else:
-                break
+                answered = True
         with self._lock:
             self._probing = False
-        self._close()
+        if answered:
+            self._close()
 
     def _close(self) -> None:
         with self._lock:

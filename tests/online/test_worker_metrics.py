@@ -16,8 +16,10 @@ from recsys.settings import Settings, ValkeySettings, WorkerSettings
 
 def _asked(url: str, counts: Counts) -> dict[str, float]:
     settings = Settings(valkey=ValkeySettings(url=url), worker=WorkerSettings(metrics_port=0))
-    port = serve(settings, counts)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with (
+        serve(settings, counts) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer,
+    ):
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {
         f"{sample.name}{sample.labels.get('outcome', '')}": sample.value

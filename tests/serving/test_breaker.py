@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 
@@ -176,6 +177,23 @@ def test_with_a_probe_of_its_own_no_call_waits_for_the_service(service: Service)
         time.sleep(0.01)
     assert breaker.call(service.ask, 1) == 2
     assert tried == [1, 1, 1]
+
+
+def test_closed_it_tries_no_more(service: Service) -> None:
+    trying: queue.Queue[threading.Thread] = queue.Queue()
+
+    def probe() -> None:
+        trying.put(threading.current_thread())
+        raise ConnectionError("still away")
+
+    breaker = Breaker(failures=1, cooldown_s=0.01, probe=probe)
+    service.down = True
+    fail(breaker, service)
+    thread = trying.get(timeout=10)
+    breaker.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert breaker.is_open
 
 
 def test_it_is_probed_again_after_the_next_failure(service: Service) -> None:

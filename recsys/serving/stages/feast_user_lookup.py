@@ -77,6 +77,10 @@ class FeastUserLookup:
             "user_flags": np.zeros((len(users), 1), np.int32),
         }
 
+    def close(self) -> None:
+        """Stop trying a store that is away."""
+        self._breaker.close()
+
     def _read(self, users: np.ndarray, now_ms: np.ndarray) -> UserState:
         if self._reader is None:
             raise Unavailable("feature store", "none is configured", "Give the chain a client")

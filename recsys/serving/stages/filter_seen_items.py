@@ -94,6 +94,10 @@ class FilterSeenItems:
             "filter_flags": flags.reshape(-1, 1),
         }
 
+    def close(self) -> None:
+        """Stop trying a filter that is away."""
+        self._breaker.close()
+
     def _contains(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         if self._seen is None:
             raise Unavailable("seen filter", "none is configured", "Give the chain a client")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -81,21 +82,21 @@ def test_an_index_that_must_be_whole_fails_and_says_which_part(half: Scattered) 
 
 
 def test_nobody_there_is_answered_with_popular_items() -> None:
-    scattered = Scattered([Away(), Away()], [5, 5])
-    out = FaissRetrieval(scattered, POPULARITY, retrieved=4).run(asked(USERS))
+    stage = FaissRetrieval(Scattered([Away(), Away()], [5, 5]), POPULARITY, retrieved=4)
+    with closing(stage):
+        out = stage.run(asked(USERS))
     assert out["candidates"].tolist() == [[9, 8, 7, 6]] * 3
     assert out["retrieval_flags"].tolist() == [[Degraded.RETRIEVAL]] * 3
-    scattered.close()
 
 
 def test_it_starts_without_the_index_s_file_and_while_the_parts_are_away(tmp_path: Path) -> None:
     release = make_release(tmp_path / "1", items=60)
     (release / INDEX_FILE).unlink()
     stage = load(release, PARAMETERS | {"index_shards": "127.0.0.1:1,127.0.0.1:1"}, None)
-    out = stage.run(asked(USERS))
+    with closing(stage):
+        out = stage.run(asked(USERS))
     assert out["retrieval_flags"].tolist() == [[Degraded.RETRIEVAL]] * 3
     assert (out["candidates"] >= 0).all()
-    stage.close()
 
 
 def test_a_release_in_another_number_of_parts_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys.cli.evaluate_tables import change, ends
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results, table
 from recsys.cli.steps import Steps
+from recsys.errors import BadUse
 from recsys.settings import Settings, get_settings
 
 _TUNED_ROWS = 10_000
@@ -32,13 +34,22 @@ def tune(
         bool, typer.Option("--katib", help="Write the same search as a Katib experiment instead.")
     ] = False,
     image: Annotated[str, typer.Option(help="With --katib: the container image of a trial.")] = "",
+    judged: Annotated[
+        int,
+        typer.Option(
+            "--judge", min=0, help="Then train recipe and best with so many seeds; 0: not.", metavar="SEEDS"
+        ),
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Search the recipe's settings on the training days alone; the study goes on where it stopped.
 
-    The study is kept in <home>/tune/study.db. The last two training days stand in for the days after.
+    The study is kept in <home>/tune/study.db. The last two training days stand in for the days after. With
+    --judge the best settings meet the recipe on the real days after, which no trial saw.
     """
     settings = get_settings()
+    if judged == 1:
+        raise BadUse("--judge 1", "one training tells nothing of luck", "Give at least 2 seeds")
     if katib:
         from recsys.tune.katib import experiment
 
@@ -56,7 +67,8 @@ def tune(
     if once:
         print(f"ndcg={value(bench.run(measured_on_fewer(settings)).document, OBJECTIVE):.6f}")
         return
-    with Steps().step("Tune") as note:
+    steps = Steps()
+    with steps.step("Tune") as note:
         found = search(
             bench,
             measured_on_fewer(settings),
@@ -65,6 +77,13 @@ def tune(
             minutes=minutes,
             progress=note,
         )
+    if judged and found["best"] is not None and found["best"]["trial"] > 0:
+        from recsys.tune.judge import judge
+
+        seeds = [settings.training.seed + number for number in range(judged)]
+        whole = Bench(folder, settings.home / "runs", baselines="popularity")
+        with steps.step("Judge") as note:
+            found["judged"] = judge(whole, settings, found["best"]["settings"], seeds, note)
     if json:
         print_json(found)
     else:
@@ -101,4 +120,19 @@ def show(found: dict[str, Any]) -> None:
         return
     begun = "" if found["begun"] is None else f"; the recipe as it is: {found['begun']:.4f}"
     results.print(f"Best: trial {best['trial']}, NDCG@10 {best['value']:.4f}{begun}")
+    if "judged" in found:
+        _show_judged(found["judged"])
     results.print(variables(best["settings"]), markup=False, soft_wrap=True)
+
+
+def _show_judged(found: dict[str, Any]) -> None:
+    means = [found[name] for name in ("recipe", "found")]
+    rows = [
+        (path, *(f"{mean[path]:.4f}" for mean in means), change(one), ends(one["interval"]))
+        for path, one in found["difference"].items()
+    ]
+    heads = ("", "recipe", "best trial", "difference", "95 % interval")
+    title = f"On {found['rows']:,} clicks that the search did not see, {len(found['seeds'])} seeds"
+    results.print(table(title, heads, rows, heads[1:]))
+    verdict = "better than the recipe" if found["better"] else "not better than the recipe beyond noise"
+    results.print(f"The best trial is {verdict} (NDCG@10 of the chain).")

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ from recsys.settings import Settings
 
 _DOCUMENT: Final = "evaluation.json"
 _TOWERS: Final = "towers.json"
+_WIDER: Final = {"popularity": ("standard", "all"), "standard": ("all",)}
 _Result = TypeVar("_Result")
 
 
@@ -55,7 +56,7 @@ class Bench:
     baselines: str = "standard"
 
     def run(self, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Run:
-        """Trains and measures, or gives what is there.
+        """Trains and measures, or gives what is there; measured beside more baselines is as good.
 
         Args:
             settings: Recipe, seed and sample sizes.
@@ -64,7 +65,9 @@ class Bench:
         Raises:
             RecsysError: The training failed.
         """
-        folder = self.folder_of(settings)
+        beside = (self.baselines, *_WIDER.get(self.baselines, ()))
+        kept = (replace(self, baselines=names).folder_of(settings) for names in beside)
+        folder = next((one for one in kept if (one / _DOCUMENT).is_file()), self.folder_of(settings))
         if not (folder / _DOCUMENT).is_file():
             self.train_towers(settings, progress)
             progress("ranker and evaluation")

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from recsys.cli import evaluate_tables, tune
 from recsys.cli.main import app
+from recsys.errors import BadUse
 from recsys.settings import Settings, get_settings
 
 GAIN = {"hit@10": 0.31, "hit@100": 0.6, "hit@300": 0.9, "ndcg@10": 0.2, "mrr": 0.1, "coverage@10": 0.5}
@@ -170,6 +171,19 @@ def test_a_search_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "RECSYS_TRAINING__RETRIEVAL__EPOCHS=5" in shown
     assert "trial 3, NDCG@10 0.2600; the recipe as it is: 0.2500" in shown
+    judged = {
+        "seeds": [42, 43],
+        "rows": 1_234,
+        "recipe": {"chain.ndcg@10": 0.25},
+        "found": {"chain.ndcg@10": 0.26},
+        "difference": {"chain.ndcg@10": {"mean": 0.01, "interval": [-0.02, 0.04], "values": [0.0, 0.02]}},
+        "better": False,
+    }
+    best = {"trial": 3, "value": 0.26, "settings": {"training.retrieval.epochs": 5}}
+    tune.show(found | {"best": best, "judged": judged})
+    shown = capsys.readouterr().out
+    assert "1,234 clicks that the search did not see, 2 seeds" in shown
+    assert "not better than the recipe beyond noise" in shown
     tune.show(found | {"best": None, "importance": {}})
     assert "No trial was finished." in capsys.readouterr().out
 
@@ -185,3 +199,27 @@ def test_fewer_rows_tell_trials_apart() -> None:
     found = tune.measured_on_fewer(Settings())
     assert (found.evaluation.rows, found.evaluation.anonymous_rows) == (10_000, 1_000)
     assert found.training == Settings().training
+
+
+@pytest.mark.parametrize(("trial", "judges"), [(3, [(["runs"], [42, 43])]), (0, [])])
+def test_the_best_of_a_search_meets_the_recipe_when_asked(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, trial: int, judges: list[Any]
+) -> None:
+    best = {"trial": trial, "value": 0.3, "settings": {"training.retrieval.epochs": 5}}
+    asked: list[Any] = []
+
+    def judge(bench: Any, settings: Settings, found: Any, seeds: list[int], note: Any) -> dict[str, Any]:
+        assert (bench.train, found) == ((), best["settings"])
+        asked.append(([bench.folder.name], seeds))
+        return {"better": True}
+
+    monkeypatch.setattr("recsys.tune.study.inner_days", lambda dataset: (0, 1))
+    monkeypatch.setattr("recsys.tune.study.tune", lambda *_, **__: {"best": best})
+    monkeypatch.setattr("recsys.tune.judge.judge", judge)
+    monkeypatch.setattr("recsys.data.dataset.Dataset.open", lambda path: None)
+    found = CliRunner().invoke(app, ["tune", "--judge", "2", "--json"])
+    assert found.exit_code == 0, found.output
+    assert asked == judges
+    assert ("judged" in json.loads(found.stdout)) == bool(judges)
+    one = CliRunner().invoke(app, ["tune", "--judge", "1"])
+    assert isinstance(one.exception, BadUse)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from factories.shop import make_shop
 
 from recsys.errors import BadData, RecsysError
+from recsys.models.outcomes import Outcomes
 from recsys.settings import EvaluationSettings, ServingSettings, Settings
 from recsys.tune.ablation import difference
 from recsys.tune.overrides import changed
@@ -73,3 +76,16 @@ def test_other_settings_data_or_days_are_another_run(bench: Bench, settings: Set
     }
     assert len(keys) == 3
     assert bench._key(changed(settings, {"gate.coverage": 0.5, "gateway.port": 0})) in keys
+
+
+def test_a_run_beside_more_baselines_is_as_good(bench: Bench, settings: Settings, tmp_path: Path) -> None:
+    wide = replace(bench, folder=tmp_path, baselines="standard")
+    kept = wide.folder_of(settings)
+    kept.mkdir()
+    rank = np.ones(3, np.int64)
+    Outcomes.of(row=np.arange(3), user=np.arange(3), chain_rank=rank, retrieval_rank=rank).save(kept)
+    (kept / "evaluation.json").write_text('{"rows": 3}')
+    told: list[str] = []
+    assert replace(wide, baselines="popularity").run(settings, told.append).document == {"rows": 3}
+    assert wide.run(settings, told.append).document == {"rows": 3}
+    assert told == []

@@ -16,6 +16,7 @@ from recsys.errors import BadUse, RecsysError
 from recsys.models.outcomes import Outcomes
 from recsys.settings import Settings
 from recsys.tune import ablation, katib
+from recsys.tune.judge import judge
 from recsys.tune.overrides import changed, variables
 from recsys.tune.runs import Run
 from recsys.tune.seeds import HEADLINE, over_seeds, summary, value
@@ -152,6 +153,23 @@ def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     assert shares["training.retrieval.learning_rate"] > 2 * np.median(list(shares.values()))
     best = changed(settings, more["best"]["settings"])
     assert bench.quality(best) + 0.042 == pytest.approx(more["best"]["value"])
+
+
+def test_what_a_search_found_is_judged_with_several_seeds():
+    bench, settings = FakeBench(), changed(Settings(), {"training.retrieval.learning_rate": 0.003})
+    found = judge(bench, settings, {"training.retrieval.learning_rate": BEST}, [1, 2])
+    assert [one.training.seed for one in bench.asked] == [1, 2, 1, 2]
+    gain = bench.quality(changed(settings, {"training.retrieval.learning_rate": BEST})) - bench.quality(
+        settings
+    )
+    one = found["difference"]["chain.ndcg@10"]
+    assert one["values"] == pytest.approx([gain, gain])
+    assert found["found"]["chain.ndcg@10"] - found["recipe"]["chain.ndcg@10"] == pytest.approx(gain)
+    assert found["better"]
+    back = judge(bench, changed(settings, {"training.retrieval.learning_rate": BEST}), {}, [1, 2])
+    assert not back["better"]
+    with pytest.raises(BadUse, match="luck"):
+        judge(bench, settings, {}, [1])
 
 
 def test_no_trial_begins_after_the_time_and_a_failed_one_counts(tmp_path):

@@ -56,16 +56,16 @@ def evaluate(
         with steps.step("Ordering") as note:
             document["ordering"] = reorder(release_dir, dataset, settings, note)
     if report is not None:
-        _write(report, document)
+        _write(report, document, f"release {release_dir.name}")
     if json:
         print_json(document)
     else:
         show(document)
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
+def _write(path: Path, document: dict[str, Any], of: str) -> None:
     from recsys.release.evaluation_report import evaluation_page
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(evaluation_page(document), encoding="utf-8")
+    path.write_text(evaluation_page(document, of), encoding="utf-8")
     messages.print(f"Report: {path}")

@@ -10,8 +10,6 @@ from recsys.release.svg import Axis, Points, lines
 
 _CUTOFFS: Final = (10, 100, 300)
 _MOST_SERIES: Final = 8
-_LEGEND: Final = 0.8
-"""Room above the points for the legend, as a share of their range."""
 _STEPS: Final = tuple(
     base * power for power in (0.001, 0.01, 0.1, 1.0, 10.0) for base in (1, 1.5, 2, 2.5, 3, 5)
 )
@@ -35,8 +33,7 @@ def trade_off_plot(series: Mapping[str, Points], across: str) -> str:
     if not found:
         return ""
     x, y = ([point[at] for points in found.values() for point in points] for at in (0, 1))
-    above = max(y) + _LEGEND * (max(y) - min(y))
-    return lines(found, _axis(across, x), _axis("NDCG@10", [*y, above]))
+    return lines(found, _axis(across, x), _axis("NDCG@10", y))
 
 
 def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> str:

@@ -13,19 +13,22 @@ _METRICS: Final = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr")
 _OWN: Final = ("chain", "retrieval")
 
 
-def evaluation_page(document: Mapping[str, Any]) -> str:
+def evaluation_page(document: Mapping[str, Any], of: str = "") -> str:
     """The page of an evaluation; what the document lacks is left out.
 
     Args:
         document: What `recsys evaluate --json` prints.
+        of: What was measured, such as release 7.
     """
     rows = document.get("rows", 0)
     return html.page(
-        "Evaluation",
+        f"Evaluation of {of}" if of else "Evaluation",
         [
             html.note(
-                f"{rows:,} clicks of the days after training, each looked for among all items. Small numbers "
-                "are 95 % intervals: 1,000 draws of the users, with replacement."
+                f"{rows:,} clicks of the days after training, each looked for among all items. hit@10 is the "
+                "share found among the first ten; ndcg@10 counts a place further down for less, mrr is the "
+                "mean of 1 / place. The chain is what a shop is served: the ranker orders what retrieval "
+                "found. Small numbers are 95 % intervals: 1,000 draws of the users, with replacement."
             ),
             _headline(document),
             html.plots(*_curves(document)),
@@ -62,6 +65,8 @@ def _headline(document: Mapping[str, Any]) -> str:
         if auc is None
         else [f"The ranker alone: AUC {auc:.3f}, {document['ranker']['negatives']} negatives."]
     )
+    if document.get("oracle"):
+        said.append("An oracle knows how the data was made: nothing can find more.")
     if omitted:
         said.append(f"Left out: {'; '.join(omitted)}.")
     return html.section(
@@ -140,32 +145,34 @@ def _unseen(document: Mapping[str, Any]) -> str:
 
 def _segments(document: Mapping[str, Any]) -> str:
     names = [name for name in document.get("baselines", {}) if name in ("popularity", "als")]
-    parts = []
+    rows, kinds = [], []
     for title, found in document.get("segments", {}).items():
-        rows = []
-        for label, one in found.items():
-            ends = one["interval"]["chain"]
-            bar = span(
-                one["chain"]["hit@10"],
-                ends["hit@10"],
-                (0, 1),
-                others=[one["baselines"][n]["hit@10"] for n in names],
-            )
-            rows.append(
-                [
-                    escape(label),
-                    f"{one['rows']:,}",
-                    html.number(one["chain"]["hit@10"], ends["hit@10"]),
-                    html.number(one["chain"]["ndcg@10"], ends["ndcg@10"]),
-                    html.number(one["retrieval"]["hit@300"], one["interval"]["retrieval"]["hit@300"]),
-                    *(html.number(one["baselines"][name]["hit@10"]) for name in names),
-                    bar,
-                ]
-            )
-        head = (title, "rows", "chain hit@10", "chain ndcg@10", "retrieval hit@300", *names, "hit@10, 0 to 1")
-        parts.append(html.table(head, rows))
-    said = f"Grey marks: {' and '.join(names)}." if names else ""
-    return html.section("Kinds of rows", html.note(said) if said and parts else "", *parts)
+        rows.append([escape(title), *[""] * (len(names) + 5)])
+        rows += [_segment(label, one, names) for label, one in found.items()]
+        kinds += ["head", *[""] * len(found)]
+    said = "Intervals of nothing but misses are left out. "
+    said += f"Grey marks: {' and '.join(names)}." if names else ""
+    head = ("", "rows", "chain hit@10", "chain ndcg@10", "retrieval hit@300", *names, "hit@10, 0 to 1")
+    return html.section("Kinds of rows", html.note(said) if rows else "", html.table(head, rows, kinds=kinds))
+
+
+def _segment(label: str, found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    ends, chain = found["interval"]["chain"], found["chain"]
+    others = [found["baselines"][name]["hit@10"] for name in names]
+    return [
+        escape(label),
+        f"{found['rows']:,}",
+        html.number(chain["hit@10"], _wide(ends["hit@10"])),
+        html.number(chain["ndcg@10"], _wide(ends["ndcg@10"])),
+        html.number(found["retrieval"]["hit@300"], _wide(found["interval"]["retrieval"]["hit@300"])),
+        *(html.number(value) for value in others),
+        span(chain["hit@10"], ends["hit@10"], (0, 1), others=others),
+    ]
+
+
+def _wide(ends: Sequence[float]) -> Sequence[float] | None:
+    """An interval that says something: draws of rows that all missed are all 0."""
+    return ends if ends[0] < ends[1] else None
 
 
 def _exposure(document: Mapping[str, Any]) -> str:

@@ -8,10 +8,11 @@ from html import escape
 from typing import Final
 
 _STYLE: Final = (
-    "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:66em;padding:0 1em;color:#222}"
+    "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:80em;padding:0 1em;color:#222}"
     "h1{margin-bottom:.2em}h2{margin:1.8em 0 .4em;font-size:1.1em}"
     "table{border-collapse:collapse;width:100%}td,th{padding:3px 8px;text-align:right;"
     "border-bottom:1px solid #e3e3e3;font-variant-numeric:tabular-nums}"
+    "th{white-space:nowrap}tr.head td{font-weight:600;padding-top:1.4em}"
     "td:first-child,th:first-child{text-align:left}tr.own td{font-weight:600}tr.fail td{color:#8c1d18}"
     ".said{padding:.6em 1em;border-radius:6px;font-weight:600;overflow-wrap:anywhere}"
     ".pass{background:#e8f3ec;color:#1e5c37}.fail{background:#fbe9e7;color:#8c1d18}tr.pass,tr.fail{background:none}"

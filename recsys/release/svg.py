@@ -10,6 +10,7 @@ from typing import Final
 
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 40
+_LEGEND: Final = 102
 COLOURS: Final = (
     "#1f77b4",
     "#d95f02",
@@ -57,7 +58,7 @@ class Axis:
 
 
 def lines(series: Mapping[str, Points], x: Axis, y: Axis, *, diagonal: bool = False) -> str:
-    """Lines over common axes, with a legend.
+    """Lines over common axes, with a legend beside them where it is more than one.
 
     Args:
         series: Points of each line, by its name.
@@ -72,8 +73,11 @@ def lines(series: Mapping[str, Points], x: Axis, y: Axis, *, diagonal: bool = Fa
         colour = COLOURS[number % len(COLOURS)]
         parts.append(_path(points, x, y, colour))
         parts += [_dot(point, x, y, colour) for point in points if len(points) <= 25]
-        parts.append(_text(_LEFT + 10, _TOP + 14 + 15 * number, name, anchor="start", colour=colour))
-    return _svg(_WIDTH, _HEIGHT, parts, f"{y.title} against {x.title}: {', '.join(series)}")
+        if len(series) > 1:
+            said = name.replace("_", " ")
+            parts.append(_text(_WIDTH, _TOP + 10 + 16 * number, said, anchor="start", colour=colour))
+    width = _WIDTH + (_LEGEND if len(series) > 1 else 0)
+    return _svg(width, _HEIGHT, parts, f"{y.title} against {x.title}: {', '.join(series)}")
 
 
 def interval_bar(interval: tuple[float, float, float], limit: float, at_least: bool) -> str:

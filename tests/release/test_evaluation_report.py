@@ -131,6 +131,16 @@ def test_the_page_holds_every_part_and_loads_nothing():
     assert not re.search(r"<(script|link|img)|https?://(?!www\.w3\.org/2000/svg)", page)
 
 
+def test_what_all_missed_has_no_interval_and_the_page_says_what_was_measured():
+    none = dict.fromkeys(GAIN, 0.0)
+    nowhere = {"chain": {name: [0.0, 0.0] for name in GAIN}, "retrieval": ENDS}
+    missed = DOCUMENT["segments"]["user"]["new"] | {"chain": none, "interval": nowhere}
+    page = evaluation_page(DOCUMENT | {"segments": {"category": {"books": missed}}}, "release 7")
+    parsed(page)
+    assert "<h1>Evaluation of release 7</h1>" in page
+    assert "<td>books</td><td>5</td><td>0.000</td><td>0.000</td><td>0.900 <small>" in page
+
+
 def test_what_is_missing_is_left_out():
     page = evaluation_page({"rows": 3, "chain": GAIN, "retrieval": GAIN, "baselines": {}})
     parsed(page)

@@ -29,6 +29,16 @@ def test_lines_are_drawn_named_and_escaped() -> None:
     root = ElementTree.fromstring(drawn)
     assert len(root.findall(".//{*}polyline")) == 3
     assert "a<b" in {text.text for text in root.findall(".//{*}text")}
+    right = max(
+        float(x)
+        for line in root.findall(".//{*}polyline")
+        for x in re.findall(r"([\d.]+),", line.get("points"))
+    )
+    assert all(
+        float(text.get("x")) > right for text in root.findall(".//{*}text") if text.text in ("a<b", "c")
+    )
+    alone = ElementTree.fromstring(lines({"a_b": [(0, 0)]}, Axis("x", 0, 1), Axis("y", 0, 1)))
+    assert float(alone.get("width")) < float(root.get("width"))
 
 
 @pytest.mark.parametrize(

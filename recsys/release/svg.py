@@ -10,7 +10,7 @@ from typing import Final
 
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 40
-_LEGEND: Final = 102
+_LEGEND: Final = 122
 COLOURS: Final = (
     "#1f77b4",
     "#d95f02",

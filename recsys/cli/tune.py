@@ -15,6 +15,7 @@ from recsys.errors import BadUse
 from recsys.settings import Settings, get_settings
 
 _TUNED_ROWS = 10_000
+_SHOWN = 5
 
 
 def tune(
@@ -114,6 +115,10 @@ def show(found: dict[str, Any]) -> None:
     if found["importance"]:
         rows = [(name, f"{share:.2f}") for name, share in found["importance"].items()]
         results.print(table("What moved it", ("setting", "share"), rows, right=("share",)))
+    done = sorted((one for one in found["tried"] if one["value"] is not None), key=lambda one: -one["value"])
+    if done:
+        rows = [(f"{one['trial']}", f"{one['value']:.4f}") for one in done[:_SHOWN]]
+        results.print(table("Best trials", ("trial", "NDCG@10"), rows, right=("trial", "NDCG@10")))
     best = found["best"]
     if best is None:
         results.print("No trial was finished.")

@@ -69,8 +69,9 @@ def tune(
 
     Returns:
         {"trials", "pruned", "failed": int, "begun": value of the recipe as it is, "best": {"value", "trial",
-        "settings": {dotted name: value}}, "importance": {dotted name: share}}; "best" is None where no trial
-        was finished.
+        "settings": {dotted name: value}}, "importance": {dotted name: share}, "tried": [{"trial", "state":
+        "complete" | "pruned" | "fail", "value", "settings"}]}; "best" is None where no trial was finished, a
+        "value" where its own was not.
 
     Raises:
         BadUse: The budget holds no trial.
@@ -156,6 +157,15 @@ def _result(study: optuna.Study) -> dict[str, Any]:
         if best is None
         else {"value": best.value, "trial": best.number, "settings": dict(best.params)},
         "importance": _importance(study) if len(done) > _STARTUP else {},
+        "tried": [
+            {
+                "trial": one.number,
+                "state": one.state.name.lower(),
+                "value": one.value if one.state == state.COMPLETE else None,
+                "settings": dict(one.params),
+            }
+            for one in study.trials
+        ],
     }
 
 

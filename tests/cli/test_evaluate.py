@@ -167,6 +167,7 @@ def test_seeds_and_ablation_are_trainings_of_this_recipe(shop: Path, monkeypatch
 
 def test_a_search_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
     found = {"trials": 4, "pruned": 1, "failed": 0, "begun": 0.25, "importance": {"training.seed": 1.0}}
+    found["tried"] = [{"trial": at, "value": value} for at, value in enumerate((0.25, None, 0.2, 0.26))]
     tune.show(found | {"best": {"trial": 3, "value": 0.26, "settings": {"training.retrieval.epochs": 5}}})
     shown = capsys.readouterr().out
     assert "RECSYS_TRAINING__RETRIEVAL__EPOCHS=5" in shown

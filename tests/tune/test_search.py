@@ -140,6 +140,8 @@ def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     assert first["trials"] == 4
     recipe = bench.asked[0].training.retrieval
     assert recipe.learning_rate == 0.003
+    assert [one["trial"] for one in first["tried"]] == [0, 1, 2, 3]
+    assert max(one["value"] for one in first["tried"]) == first["best"]["value"]
     assert first["begun"] == pytest.approx(bench.quality(settings) + 0.042)
     again = tune(bench, settings, storage, trials=4)
     assert again == first
@@ -148,6 +150,7 @@ def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     assert more["best"]["value"] > first["begun"]
     assert more["pruned"] > 0
     assert len(bench.asked) == 18 - more["pruned"]
+    assert [one["value"] for one in more["tried"]].count(None) == more["pruned"]
     shares = more["importance"]
     assert shares.keys() == SPACE.keys()
     assert shares["training.retrieval.learning_rate"] > 2 * np.median(list(shares.values()))

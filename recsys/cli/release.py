@@ -36,6 +36,13 @@ Gateways = Annotated[
     list[str] | None,
     typer.Option("--gateway", help="On a cluster: the gateways' agents, written like --replica."),
 ]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part",
+        help="Where the index is in parts: host:port of the HTTP service of each part's Triton, in order.",
+    ),
+]
 Source = Annotated[str, typer.Option(help="On a cluster: the store of releases, a folder or s3://….")]
 
 
@@ -91,6 +98,7 @@ def promote(
     *,
     replica: Replicas = None,
     gateway: Gateways = None,
+    part: Parts = None,
     source: Source = "",
     shadow: Annotated[str, typer.Option(help="Only copy this share of requests to it, such as 10%.")] = "",
     canary: Annotated[str, typer.Option(help="Only answer this share of users from it, such as 5%.")] = "",
@@ -101,19 +109,24 @@ def promote(
         shares = (release_trial.parse_share(share or "0") for share in (shadow, canary))
         release_trial.challenge(release, *shares, json=json)
     else:
-        _promote(release, _cluster(replica, gateway, source), json=json)
+        _promote(release, _cluster(replica, gateway, part, source), json=json)
 
 
 @app.command()
 def rollback(
-    replica: Replicas = None, gateway: Gateways = None, source: Source = "", json: Json = False
+    *,
+    replica: Replicas = None,
+    gateway: Gateways = None,
+    part: Parts = None,
+    source: Source = "",
+    json: Json = False,
 ) -> None:
     """Serve the release that the current one was made from, or else the one before it."""
     from recsys.local.services import require_current
     from recsys.release.remote import open_store
     from recsys.release.retention import rollback_target
 
-    cluster = _cluster(replica, gateway, source)
+    cluster = _cluster(replica, gateway, part, source)
     store = open_store(source) if cluster else _store()
     current = require_current(store)
     target = rollback_target(store.list(), current)
@@ -147,15 +160,17 @@ def drill(
         results.print(as_text(found))
 
 
-def _cluster(replica: list[str] | None, gateway: list[str] | None, source: str) -> Any:
+def _cluster(
+    replica: list[str] | None, gateway: list[str] | None, part: list[str] | None, source: str
+) -> Any:
     """Where the cluster is, None for this machine."""
-    if not replica and not gateway and not source:
+    if not (replica or gateway or part or source):
         return None
     if not replica or not source:
         raise BadUse("--replica and --source", "one is missing", "A cluster needs both, and --gateway")
     from recsys.release.promote_remote import Cluster
 
-    return Cluster(replica, gateway or (), source)
+    return Cluster(replica, gateway or (), source, part or ())
 
 
 def _promote(release: int, cluster: Any, *, json: bool, fill: bool = True) -> None:

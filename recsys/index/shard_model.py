@@ -1,17 +1,7 @@
-"""One part of a catalogue's index as a model of Triton's: the files it needs, and what runs in it.
-
-    python -m recsys.index.shard_model --release var/releases/3 --shard 0 --shards 2 --to DIR
-
-writes the first half of release 3's index and the model repository that serves it. On the machine for it
-
-    tritonserver --model-repository=DIR/models
-
-then answers for that half, and a Triton whose RECSYS_SERVING__INDEX_SHARDS names its address asks it.
-"""
+"""One part of a catalogue's index as a model of Triton's: what runs in it, and its name and description."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,14 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from recsys.errors import BadUse
-from recsys.index.index import Index, build
+from recsys.index.index import Index
 from recsys.index.sharded import FOLDER, SIZES_FILE, even_sizes
 
-MODEL: Final = "index_shard"
 QUERIES, TOP, ALLOWED, ITEMS, SCORES = "queries", "top", "allowed", "items", "scores"
 """Names of the model's tensors; see `answer`."""
 
-_MODEL_PY: Final = '''"""Hands Triton's requests to one part of the index."""
+MODEL_PY: Final = '''"""Hands Triton's requests to one part of the index."""
 
 from recsys.index.shard_model import TritonPythonModel  # noqa: F401
 '''
@@ -102,16 +91,28 @@ def answer(index: Index, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {SCORES: scores, ITEMS: found}
 
 
-def config(releases: str, number: int, shard: int, width: int) -> str:
+def model_name(shard: int, shards: int) -> str:
+    """What Triton calls a part: a server that holds another one, or one of another number, has no such model.
+
+    Args:
+        shard: Which part, from 0.
+        shards: How many there are.
+    """
+    return f"index_part_{shard}_of_{shards}"
+
+
+def config(releases: str, numbers: Sequence[int], shard: int, shards: int, width: int) -> str:
     """`config.pbtxt` of the model.
 
     Args:
         releases: Folder of releases.
-        number: The release, which becomes the model's version.
+        numbers: The releases whose parts answer, which are the model's versions.
         shard: Which part.
+        shards: How many there are.
         width: Numbers of a vector.
     """
-    return f'''name: "{MODEL}"
+    versions = ", ".join(map(str, sorted(numbers)))
+    return f'''name: "{model_name(shard, shards)}"
 backend: "python"
 max_batch_size: {MOST_ROWS}
 input [
@@ -125,47 +126,10 @@ output [
   {{ name: "{ITEMS}", data_type: TYPE_INT64, dims: [ -1 ] }}
 ]
 instance_group [ {{ kind: KIND_CPU, count: 1 }} ]
-version_policy {{ specific {{ versions: [ {number} ] }} }}
+version_policy {{ specific {{ versions: [ {versions} ] }} }}
 parameters {{ key: "releases", value: {{ string_value: "{releases}" }} }}
 parameters {{ key: "shard", value: {{ string_value: "{shard}" }} }}
 '''
-
-
-def make_server(folder: Path, release: Path, shard: int, shards: int) -> Path:
-    """Write what a part's server needs: the part, and a model repository.
-
-    Args:
-        folder: Where; it may be moved to another machine's same path.
-        release: Folder of the release, named by its number; its index may be in parts already.
-        shard: Which part, from 0.
-        shards: How many there are.
-
-    Returns:
-        The model repository.
-
-    Raises:
-        BadUse: There is no such part.
-        BadData: The release's index is missing or damaged.
-    """
-    sizes = sizes_of(release, shards)
-    if not 0 <= shard < shards:
-        raise BadUse(f"index part {shard}", f"there are {shards}, from 0", "Name one of them")
-    own, part = release / FOLDER / str(shard), folder / "releases" / release.name / FOLDER / str(shard)
-    if own.is_dir():
-        built = Index.load(own)
-    else:
-        whole = Index.load(release)
-        vectors = whole.faiss_index.reconstruct_n(sum(sizes[:shard]), sizes[shard])
-        built = build(vectors, whole.meta.kind)
-    part.mkdir(parents=True, exist_ok=True)
-    built.save(part)
-    models = folder / "models"
-    version = models / MODEL / release.name
-    version.mkdir(parents=True, exist_ok=True)
-    (version / "model.py").write_text(_MODEL_PY, encoding="utf-8")
-    text = config(str((folder / "releases").resolve()), int(release.name), shard, built.meta.width)
-    (models / MODEL / "config.pbtxt").write_text(text, encoding="utf-8")
-    return models
 
 
 def sizes_of(release: Path, shards: int) -> list[int]:
@@ -188,20 +152,3 @@ def sizes_of(release: Path, shards: int) -> list[int]:
             "Name the server of each part",
         )
     return sizes
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m recsys.index.shard_model`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recsys.index.shard_model", description="A part's server."
-    )
-    parser.add_argument("--release", type=Path, required=True, help="its folder, <releases>/<number>")
-    parser.add_argument("--shard", type=int, required=True, help="which part, from 0")
-    parser.add_argument("--shards", type=int, required=True, help="how many parts")
-    parser.add_argument("--to", type=Path, required=True, help="the folder to fill")
-    options = parser.parse_args(arguments)
-    make_server(options.to, options.release, options.shard, options.shards)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ from typing import Final
 
 from recsys import valkey
 from recsys.errors import RecsysError
+from recsys.index.triton_part import require_parts
 from recsys.local.fill import fill_features, settings_at
 from recsys.local.service import Context
 from recsys.local.state import Running, StateFile
@@ -67,6 +68,7 @@ def promote_here(
     # The new release's models run here too. Shoppers go first, but for going back: that is urgent.
     niceness = 0 if current is not None and number < current else settings.serving.load_nice
     gently(lambda: check(store, number), niceness)
+    require_parts(settings.serving, number)
     return _with_running(
         settings,
         number,
@@ -114,6 +116,7 @@ def challenge_here(settings: Settings, number: int, report: Report = silent) -> 
     """
     niceness = settings.serving.load_nice
     gently(lambda: check(ReleaseStore(settings.home / "releases"), number), niceness)
+    require_parts(settings.serving, number)
     return _with_running(
         settings,
         number,

@@ -27,11 +27,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from recsys.errors import BadUse, RecsysError
-from recsys.release.catch_up import keep_up
+from recsys.index.shard_model import model_name
+from recsys.release.catch_up import Server, keep_up
 from recsys.release.fetch import fetch, options_parser
-from recsys.release.replica import Replica
+from recsys.release.index_part import PartFiles, part_options
+from recsys.release.part_servers import PartServer
+from recsys.release.replica import Files, LocalFiles, Replica
 from recsys.serving.control import Control
-from recsys.serving.layout import Layout, clear, lay_out, read_layout
+from recsys.serving.layout import Layout
 from recsys.settings import ServingSettings, get_settings
 
 _MOST_BYTES: Final = 4_096
@@ -50,13 +53,16 @@ class Agent:
         source: Root of a release store.
         home: The pod's state folder, shared with its server.
         settings: Widths and variant, as the server was started with.
+        files: The model repository, where it is another than the ensemble's.
     """
 
-    def __init__(self, source: str, home: Path, settings: ServingSettings) -> None:
+    def __init__(
+        self, source: str, home: Path, settings: ServingSettings, files: Files | None = None
+    ) -> None:
         self._source = source
         self._home = home
-        self._settings = settings
         self._models_dir = home / "triton" / "models"
+        self._files = files or LocalFiles(self._models_dir, home / "releases", settings)
         self._lock = threading.Lock()
         self.told = threading.Event()
         self.ready = threading.Event()
@@ -79,19 +85,19 @@ class Agent:
 
     def read(self) -> Layout:
         """What the model repository serves."""
-        return read_layout(self._models_dir, self._settings)
+        return self._files.read()
 
     def write(self, layout: Layout) -> None:
         """Bring what is missing and have the model repository say this."""
         for number in layout.versions:
             self.bring(number)
         with self._lock:
-            lay_out(self._models_dir, self._home / "releases", layout, self._settings)
+            self._files.write(layout)
 
     def clear(self) -> None:
         """Remove the files of what is served no more."""
         with self._lock:
-            clear(self._models_dir, self._settings)
+            self._files.clear()
 
 
 class AgentServer(ThreadingHTTPServer):
@@ -199,14 +205,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = options_parser("python -m recsys.release.agent", "Bring releases into this pod when told.")
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 - a pod's own
     parser.add_argument("--triton", default="127.0.0.1:8000", help="HTTP service of this pod's Triton")
+    part_options(parser, required=False)
     options = parser.parse_args(arguments)
     settings = get_settings()
-    agent = Agent(options.source, options.into, settings.serving)
     try:
         key = settings.promotion.admin_key.get_secret_value()
+        files = PartFiles(options.into, options.part, options.parts) if options.parts else None
+        agent = Agent(options.source, options.into, settings.serving, files)
         with AgentServer((options.host, settings.promotion.agent_port), agent, key) as server:
             control = Control(options.triton, key, settings.promotion.load_s)
-            replica = Replica("here", control, agent, settings.serving.variant)
+            replica: Server = Replica("here", control, agent, settings.serving.variant)
+            if options.parts:
+                replica = PartServer("here", control, agent, model_name(options.part, options.parts))
             watch = threading.Thread(target=keep_up, args=(agent, replica, options.source, options.release))
             watch.daemon = True
             watch.start()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from recsys.errors import RecsysError
 from recsys.release.remote import open_store
-from recsys.release.replica import Replica
-from recsys.serving.layout import only
+from recsys.serving.layout import Layout, only
 
 if TYPE_CHECKING:  # the agent starts this
     from recsys.release.agent import Agent
@@ -24,7 +23,27 @@ _log = logging.getLogger(__name__)
 _EVERY_S: Final = 5.0
 
 
-def keep_up(agent: Agent, replica: Replica, source: str, pinned: int = 0, every_s: float = _EVERY_S) -> None:
+class Server(Protocol):
+    """What a pod serves with: a `Replica`, or a `PartServer`."""
+
+    def add(self, number: int) -> None:
+        """Load a release beside what is served."""
+        ...
+
+    def switch(self, number: int) -> None:
+        """Answer from a release that is loaded."""
+        ...
+
+    def settle(self, layout: Layout) -> None:
+        """Come to a layout from whatever was begun."""
+        ...
+
+    def serves(self, number: int) -> bool:
+        """Whether a release answers."""
+        ...
+
+
+def keep_up(agent: Agent, replica: Server, source: str, pinned: int = 0, every_s: float = _EVERY_S) -> None:
     """Look at the pointer again and again; in a Triton's pod until a promotion takes over.
 
     Args:
@@ -45,7 +64,7 @@ def keep_up(agent: Agent, replica: Replica, source: str, pinned: int = 0, every_
     agent.ready.set()
 
 
-def look(agent: Agent, replica: Replica, source: str, pinned: int = 0) -> bool:
+def look(agent: Agent, replica: Server, source: str, pinned: int = 0) -> bool:
     """Come to the release that is current, if this pod is not on it.
 
     Args:

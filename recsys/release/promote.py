@@ -96,14 +96,10 @@ class Promoter:
         with _timed(seconds, "settle"):
             replicas = self._late(replicas, number, compare)
             time.sleep(self._drain_s)
-            unsettled = self._settle(replicas, lambda one: self._after(before.get(one.name), number))
+            unsettled = self._settle(
+                replicas, lambda one: settled(before.get(one.name), number, standby=self._standby)
+            )
         return Promotion(number, [one.name for one in replicas], seconds, unsettled)
-
-    def _after(self, before: Layout | None, number: int) -> Layout:
-        """What a replica serves in the end: the old release stays on standby behind a newer one only."""
-        if self._standby and before is not None and before.ensemble < number:
-            return Layout((before.ensemble, number), number)
-        return only(number)
 
     def challenge(self, number: int, compare: Step) -> Promotion:
         """Load a release beside the one that is served, on every replica, and leave it there.
@@ -199,6 +195,19 @@ class Promoter:
                 _log.error("not tidied up: %s", error)
                 unsettled.append(str(error))
         return unsettled
+
+
+def settled(before: Layout | None, number: int, *, standby: bool) -> Layout:
+    """What a server holds in the end: the old release stays on standby behind a newer one only.
+
+    Args:
+        before: What it held; None where it came since.
+        number: The release that is served now.
+        standby: See `Promoter`.
+    """
+    if standby and before is not None and before.ensemble < number:
+        return Layout((before.ensemble, number), number)
+    return only(number)
 
 
 class _timed:  # noqa: N801 - reads as a verb where it is used

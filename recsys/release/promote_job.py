@@ -50,12 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--replica", action="append", required=True, help="see recsys.release.replicas")
     parser.add_argument("--gateway", action="append", default=[], help="agents of the gateways")
+    parser.add_argument("--part", action="append", default=[], help="Tritons of the index's parts, in order")
     parser.add_argument("--rollback", action="store_true", help="go back from the current release")
     options = parser.parse_args(arguments)
     settings = get_settings().model_copy(update={"home": options.into})
     try:
         number = choose(open_store(options.source), options.release, options.rollback)
-        cluster = Cluster(options.replica, options.gateway, options.source)
+        cluster = Cluster(options.replica, options.gateway, options.source, options.part)
         done = promote_there(settings, number, cluster, _tell)
     except RecsysError as error:
         sys.stderr.write(f"{error}\n")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+
+import redis
 
 from recsys import valkey
 from recsys.errors import BadUse
+from recsys.index.triton_part import require_parts
 from recsys.online import trial
 from recsys.release.agent_client import AgentFiles
 from recsys.release.answers import OwnAnswers
 from recsys.release.checks import check
 from recsys.release.fetch import fetch
+from recsys.release.part_servers import part_servers
 from recsys.release.promote import Promoter, Promotion, Report, silent
 from recsys.release.promotion_lock import alone
 from recsys.release.remote import open_store
@@ -34,11 +38,13 @@ class Cluster:
         replicas: Tritons' HTTP services; see `recsys.release.replicas.addresses`.
         gateways: The gateways' agents: they bring a release's catalogue before it is served.
         source: Root of the release store, whose pointer says what pods that start later serve.
+        parts: Where the index is in parts on other servers: the HTTP service of each one's Triton, in order.
     """
 
     replicas: Sequence[str]
     gateways: Sequence[str]
     source: str
+    parts: Sequence[str] = ()
 
 
 def promote_there(
@@ -67,6 +73,20 @@ def promote_there(
     for address in addresses(cluster.gateways):
         report(address, "bringing the catalogue")
         AgentFiles(address, key).bring(number)
+    client = valkey.connect(settings.valkey.model_copy(update={"timeout_s": _TIMEOUT_S}))
+    try:
+        with alone(client):
+            return _with_parts(settings, number, cluster, client, report)
+    finally:
+        client.close()
+
+
+def _with_parts(
+    settings: Settings, number: int, cluster: Cluster, client: redis.Redis, report: Report
+) -> Promotion:
+    """Promote once every part of the release's index is on its server, where it is in parts."""
+    key = settings.promotion.admin_key.get_secret_value()
+    parts = part_servers(cluster.parts, key, settings, report)
     promoter = Promoter(
         lambda: [_replica(address, key, settings) for address in addresses(cluster.replicas)],
         settings.promotion.at_once,
@@ -74,22 +94,31 @@ def promote_there(
         settings.promotion.standby,
         report,
     )
-    client = valkey.connect(settings.valkey.model_copy(update={"timeout_s": _TIMEOUT_S}))
-    folder = settings.home / "releases" / str(number)
+
+    def commit() -> None:
+        open_store(cluster.source).set_current(number)
+        parts.keep()
+
+    parts.add(number)
     try:
-        with (
-            alone(client),
-            OwnAnswers(folder, settings, client, settings.promotion.tolerance) as own,
-        ):
-            trial.stop(client)
-            requests = requests_for(client, folder, settings.promotion.requests)
-            return promoter.promote(
-                number,
-                lambda one: own.compare(one, requests),
-                lambda: open_store(cluster.source).set_current(number),
-            )
-    finally:
-        client.close()
+        require_parts(settings.serving, number)
+        done = _on_replicas(promoter, settings, number, client, commit)
+    except BaseException:
+        # Interrupts too: half a promotion must not stay.
+        parts.go_back()
+        raise
+    unsettled = parts.settle(number, standby=settings.promotion.standby)
+    return replace(done, unsettled=[*done.unsettled, *unsettled])
+
+
+def _on_replicas(
+    promoter: Promoter, settings: Settings, number: int, client: redis.Redis, commit: Callable[[], None]
+) -> Promotion:
+    folder = settings.home / "releases" / str(number)
+    with OwnAnswers(folder, settings, client, settings.promotion.tolerance) as own:
+        trial.stop(client)
+        requests = requests_for(client, folder, settings.promotion.requests)
+        return promoter.promote(number, lambda one: own.compare(one, requests), commit)
 
 
 def _replica(address: str, key: str, settings: Settings) -> Replica:

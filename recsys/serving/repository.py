@@ -36,7 +36,7 @@ def assemble(models_dir: Path, releases: Path, number: int, settings: ServingSet
         if path.suffix == ".py":
             replace_code(path, text)
         else:
-            _write(path, text)
+            replace_text(path, text)
     for model in steps(settings.variant):
         if native.is_native(model, releases, [number], settings):
             native.write(staging / model.name, model, releases, [number], settings)
@@ -71,7 +71,7 @@ def set_versions(models_dir: Path, releases: Path, numbers: Sequence[int], setti
             continue
         for number in numbers:
             replace_code(folder / str(number) / "model.py", wanted[f"{model.name}/{numbers[0]}/model.py"])
-        _write(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
+        replace_text(folder / "config.pbtxt", model_config(model, settings, str(releases.resolve()), numbers))
 
 
 def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings, name: str = ENSEMBLE) -> None:
@@ -85,7 +85,7 @@ def pin_ensemble(models_dir: Path, number: int, settings: ServingSettings, name:
     """
     folder = models_dir / name
     (folder / str(number)).mkdir(parents=True, exist_ok=True)
-    _write(folder / "config.pbtxt", ensemble_config(settings, number, name))
+    replace_text(folder / "config.pbtxt", ensemble_config(settings, number, name))
 
 
 def drop_versions(models_dir: Path, keep: Sequence[int]) -> None:
@@ -112,20 +112,19 @@ def replace_code(path: Path, text: str) -> None:
         path: <repository>/<model>/<version>/model.py.
         text: What it is to say.
     """
-    if _write(path, text):
+    if replace_text(path, text):
         py_compile.compile(str(path), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
 
 
-def _must_exist(releases: Path, number: int) -> None:
-    if number < 1 or not (releases / str(number)).is_dir():
-        raise BadUse(f"release {number}", f"not in {releases}", "Name one that `recsys release list` shows")
-
-
-def _write(path: Path, text: str) -> bool:
+def replace_text(path: Path, text: str) -> bool:
     """Replace a file in one step, since Triton may be reading it; whether that was needed.
 
     A file that says this already is not touched: Triton goes by the times of a version's files, and loads
     a version anew whose files are newer than what it has loaded.
+
+    Args:
+        path: Of the file; folders are made.
+        text: What it is to say.
     """
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
@@ -134,3 +133,8 @@ def _write(path: Path, text: str) -> bool:
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
     return True
+
+
+def _must_exist(releases: Path, number: int) -> None:
+    if number < 1 or not (releases / str(number)).is_dir():
+        raise BadUse(f"release {number}", f"not in {releases}", "Name one that `recsys release list` shows")

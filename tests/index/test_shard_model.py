@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 
 from recsys.errors import BadUse, Unavailable
-from recsys.index import Index, build
-from recsys.index.shard_model import ALLOWED, ITEMS, MODEL, QUERIES, SCORES, TOP, answer, main, sizes_of
-from recsys.index.sharded import FOLDER, SIZES_FILE, build_sharded
+from recsys.index import build
+from recsys.index.shard_model import ALLOWED, ITEMS, QUERIES, SCORES, TOP, answer, sizes_of
+from recsys.index.sharded import build_sharded
 from recsys.index.triton_part import TritonPart, scattered
 from recsys.schema import INDEX_FILE, NO_ITEM
 
@@ -58,37 +57,16 @@ def test_given_items_are_scored() -> None:
         answer(index, {QUERIES: USERS, TOP: top(0), ITEMS: items + 1})
 
 
-def test_the_parts_of_a_release_are_written_and_are_all_of_it(release: Path, tmp_path: Path) -> None:
-    read = []
-    for shard in (0, 1):
-        to = tmp_path / str(shard)
-        main(["--release", str(release), "--shard", str(shard), "--shards", "2", "--to", str(to)])
-        part = Index.load(to / "releases" / "7" / FOLDER / str(shard))
-        read.append(part.faiss_index.reconstruct_n(0, part.meta.items))
-        config = (to / "models" / MODEL / "config.pbtxt").read_text()
-        assert "versions: [ 7 ]" in config
-        assert f'key: "shard", value: {{ string_value: "{shard}" }}' in config
-        assert (to / "models" / MODEL / "7" / "model.py").is_file()
-    assert np.array_equal(np.concatenate(read), VECTORS)
-    with pytest.raises(BadUse, match="there are 2"):
-        main(["--release", str(release), "--shard", "2", "--shards", "2", "--to", str(tmp_path / "2")])
-
-
 def test_who_asks_needs_the_index_s_description_alone(release: Path) -> None:
     (release / INDEX_FILE).unlink()
     assert sizes_of(release, 2) == [11, 10]
 
 
-def test_parts_that_a_release_has_already_are_kept(tmp_path: Path) -> None:
-    release = tmp_path / "3"
-    release.mkdir()
-    build_sharded(VECTORS, 3).save(release)
-    main(["--release", str(release), "--shard", "1", "--shards", "3", "--to", str(tmp_path / "to")])
-    copied = tmp_path / "to" / "releases" / "3" / FOLDER / "1" / INDEX_FILE
-    assert copied.read_bytes() == (release / FOLDER / "1" / INDEX_FILE).read_bytes()
-    assert json.loads((release / FOLDER / SIZES_FILE).read_text()) == sizes_of(release, 3) == [7, 7, 7]
-    with pytest.raises(BadUse, match="release 3 has 3"):
-        sizes_of(release, 2)
+def test_another_number_of_parts_than_a_release_has_is_refused(tmp_path: Path) -> None:
+    build_sharded(VECTORS, 3).save(tmp_path)
+    assert sizes_of(tmp_path, 3) == [7, 7, 7]
+    with pytest.raises(BadUse, match="has 3"):
+        sizes_of(tmp_path, 2)
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

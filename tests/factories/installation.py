@@ -137,7 +137,7 @@ class Installation:
             return str(entry["value"])
         source = entry["valueFrom"]
         if "fieldRef" in source:
-            return "this-pod"
+            return "1" if "pod-index" in source["fieldRef"]["fieldPath"] else "this-pod"
         return {"key": ADMIN_KEY, "url": self.valkey_url}[source["secretKeyRef"]["key"]]
 
     def _program(self, command: list[str], arguments: list[str]) -> list[str]:

@@ -122,6 +122,28 @@ def test_triton_hears_the_gateway_prometheus_and_promotions_only(everything: lis
     }
 
 
+def test_the_index_s_servers_hear_the_ensemble_prometheus_and_promotions_only(
+    everything: list[Object],
+) -> None:
+    rules = named(everything, "NetworkPolicy", "everything-index")["spec"]["ingress"]
+    heard = {(port["port"], _who(peer)) for rule in rules for port in rule["ports"] for peer in rule["from"]}
+    assert heard == {
+        ("grpc", "triton"),
+        ("http", "promotion"),
+        ("grpc", "promotion"),
+        ("agent", "promotion"),
+        ("metrics", "namespace"),
+    }
+    to_them = {
+        each["metadata"]["name"]: {port["port"] for port in rule["ports"]}
+        for each in everything
+        if each["kind"] == "NetworkPolicy"
+        for rule in each["spec"].get("egress", [])
+        if [_who(peer) for peer in rule["to"]] == ["index"]
+    }
+    assert to_them == {"everything-triton-to-index": {8001}, "everything-promotion": {8000, 8001, 8003}}
+
+
 def test_the_metadata_service_is_out_of_reach(everything: list[Object]) -> None:
     for policy in (each for each in everything if each["kind"] == "NetworkPolicy"):
         for rule in policy["spec"].get("egress", []):

@@ -25,6 +25,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"triton": {"autoscaling": {"busyPercent": 100}}}, "/triton/autoscaling/busyPercent"),
     ({"triton": {"headroom": -1}}, "/triton/headroom"),
     ({"promotion": {"release": 7}}, "promotion.enabled"),
+    ({"indexParts": {"count": 2}}, "indexParts.count"),
+    ({"indexParts": {"silence": "none"}}, "/indexParts/silence"),
     ({"promotion": {"enabled": True}, "release": {"number": 7}}, "release.number"),
     ({"events": {"log": "kafka"}}, "/events/log"),
     ({"events": {"log": "sqs"}}, "events.queueUrl"),

@@ -61,11 +61,19 @@ capabilities: { drop: [ALL] }
 {{- default (printf "%s-valkey" (include "recsys.fullname" .)) .Values.valkey.existingSecret -}}
 {{- end -}}
 
-{{/* Environment of every container of the project. */}}
-{{- define "recsys.env" -}}
+{{/* Environment of a container that asks nothing but the store of releases. */}}
+{{- define "recsys.storeEnv" -}}
 - { name: RECSYS_PROFILE, value: {{ .Values.profile | quote }} }
 - { name: RECSYS_HOME, value: {{ .Values.release.home | quote }} }
 - { name: HOME, value: /tmp }
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Environment of every other container of the project. */}}
+{{- define "recsys.env" -}}
+{{ include "recsys.storeEnv" . }}
 {{- if .Values.valkey.inCluster.enabled }}
 - name: VALKEY_PASSWORD
   valueFrom: { secretKeyRef: { name: {{ include "recsys.valkeySecret" . }}, key: password } }
@@ -86,9 +94,6 @@ capabilities: { drop: [ALL] }
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
 - { name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio }
 - { name: OTEL_TRACES_SAMPLER_ARG, value: {{ divf 1 $.Values.tracing.oneIn | quote }} }
-{{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -193,30 +198,54 @@ server and ends after it. Takes (list $ image env).
     {{- with index . 2 }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  ports:
-    - { name: agent, containerPort: {{ $root.Values.promotion.port }} }
-  startupProbe:
-    httpGet: { path: /healthz, port: agent }
-    periodSeconds: 2
-    timeoutSeconds: 2
-    failureThreshold: 60
-  # A pod that started while a promotion went on is not ready before it serves the release that is current.
-  readinessProbe:
-    httpGet: { path: /readyz, port: agent }
-    periodSeconds: 5
-    timeoutSeconds: 2
-    failureThreshold: 2
-  livenessProbe:
-    httpGet: { path: /healthz, port: agent }
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: 6
   resources:
     {{- toYaml $root.Values.promotion.agentResources | nindent 4 }}
-  securityContext:
-    {{- include "recsys.containerSecurity" $root | nindent 4 }}
-  volumeMounts:
-    {{- include "recsys.fetchMounts" $root | nindent 4 }}
+  {{- include "recsys.agentBody" $root | nindent 2 }}
+{{- end -}}
+
+{{/* What all agents have in common, wherever they are. */}}
+{{- define "recsys.agentBody" -}}
+{{- $root := . -}}
+ports:
+  - { name: agent, containerPort: {{ $root.Values.promotion.port }} }
+startupProbe:
+  httpGet: { path: /healthz, port: agent }
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 60
+# A pod that started while a promotion went on is not ready before it serves the release that is current.
+readinessProbe:
+  httpGet: { path: /readyz, port: agent }
+  periodSeconds: 5
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe:
+  httpGet: { path: /healthz, port: agent }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+securityContext:
+  {{- include "recsys.containerSecurity" $root | nindent 2 }}
+volumeMounts:
+  {{- include "recsys.fetchMounts" $root | nindent 2 }}
+{{- end -}}
+
+{{/* Names and ports of the servers that hold the index in parts, in order. Takes (list $ port). */}}
+{{- define "recsys.indexParts" -}}
+{{- $root := index . 0 -}}{{- $port := index . 1 -}}
+{{- $name := printf "%s-index" (include "recsys.fullname" $root) -}}
+{{- range $at := until (int $root.Values.indexParts.count) -}}
+{{- if $at }},{{ end }}{{ $name }}-{{ $at }}.{{ $name }}.{{ $root.Release.Namespace }}.svc:{{ $port }}
+{{- end -}}
+{{- end -}}
+
+{{/* How the index in parts is asked, for whoever runs the stages; nothing where it is whole. */}}
+{{- define "recsys.indexEnv" -}}
+{{- if gt (int .Values.indexParts.count) 0 }}
+- { name: RECSYS_SERVING__INDEX_SHARDS, value: {{ include "recsys.indexParts" (list $ 8001) | quote }} }
+- { name: RECSYS_SERVING__INDEX_TIMEOUT_S, value: {{ .Values.indexParts.timeoutSeconds | quote }} }
+- { name: RECSYS_SERVING__INDEX_SILENCE, value: {{ .Values.indexParts.silence }} }
+{{- end }}
 {{- end -}}
 
 {{/* Where a component's pods go. Takes (list $ component values). */}}

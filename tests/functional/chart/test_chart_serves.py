@@ -21,14 +21,19 @@ from factories.installation import ADMIN_KEY, Installation, answers, may_mount, 
 from factories.kubeflow import fake_kubeflow
 from factories.monitoring import expressions, metrics
 
+from recsys.index.shard_model import model_name
 from recsys.local.twin import publish_twin
 from recsys.local.valkey import ValkeyServer
 from recsys.online.auth import create_key
+from recsys.release.agent_client import AgentFiles
+from recsys.release.part_servers import PartServer
 from recsys.release.store import ReleaseStore
+from recsys.serving.control import Control
 
 pytestmark = pytest.mark.functional
 
 TRITON, GATEWAY, WORKER = (f"Deployment/shop-recsys-{name}" for name in ("triton", "gateway", "worker"))
+PART = "StatefulSet/shop-recsys-index"
 PROMOTION = "Job/shop-recsys-promote-2-1"
 KUBEFLOW = "http://ml-pipeline.kubeflow:8888"
 ONLY_WITH_A_GPU = {"nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes"}
@@ -170,6 +175,22 @@ def test_the_nightly_job_submits_its_pipeline(chart: Installation) -> None:
         assert "run-1" in chart.run("CronJob/shop-recsys-daily", "submit")
     (run,) = kubeflow.runs
     assert run["runtime_config"]["parameters"]["data"] == "s3://shop/today"
+
+
+def test_a_part_of_the_index_is_served_and_brought_to_another_release(chart: Installation) -> None:
+    in_parts = merge(_values(chart.home), {"indexParts": {"count": 2}})
+    installed = Installation(render(in_parts), chart.home, chart.valkey_url, chart.keys_file)
+    assert "part 1 of release 1" in installed.run(PART, "fetch-release")
+    http, agent = (f"127.0.0.1:{installed.ports[name]}" for name in ("http", "triton-agent"))
+    with (
+        installed.serve(PART, "index-part", lambda: answers(f"http://{http}/v2/health/ready")),
+        installed.serve(PART, "agent", lambda: answers(f"http://{agent}/readyz")),
+    ):
+        files = AgentFiles(agent, ADMIN_KEY)
+        part = PartServer("part 1", Control(http, ADMIN_KEY), files, model_name(1, 2))
+        part.add(2)
+        assert part.serves(1)
+        assert part.serves(2)
 
 
 def test_agents_and_the_promotions_job_serve_another_release(chart: Installation) -> None:

@@ -32,8 +32,9 @@ def finetune(
 
     from recsys.kubeflow.events import report
     from recsys.kubeflow.recipe import settings_of
-    from recsys.models import export, finetune_ranking, finetune_retrieval
+    from recsys.models import finetune_ranking, finetune_retrieval
     from recsys.models.finetune_parent import Parent
+    from recsys.models.towers import Towers
 
     frame = pd.read_parquet(Path(rows.path) / "rows.parquet")
     settings = settings_of({"finetune": recipe}).finetune
@@ -42,8 +43,10 @@ def finetune(
     tuned = finetune_retrieval.tune(release, frame, settings, report)
     finetune_retrieval.export_tuned(tuned, release, Path(towers.path))
     report("ranker: training", 0.5)
-    made = finetune_ranking.tune(release, frame, Path(towers.path), settings, report)
-    export.export_ranker(made, Path(ranker.path))
+    with tuned.before_held() as query:
+        retrieval = Towers.load(Path(towers.path), release.catalogue, query)
+        made = finetune_ranking.tune(release, frame, retrieval, settings, report)
+    finetune_ranking.export_tuned(made, release, Path(ranker.path))
     for model, history in (("query tower", tuned.history), ("ranker", made.history)):
         for name, value in history[-1].items():
             metrics.log_metric(f"{model} {name}", value)

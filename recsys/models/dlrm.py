@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import merlin.models.tf as mm
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from merlin.schema import Tags
+from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.features.row_file import RowFile
@@ -79,6 +81,20 @@ class Ranker:
         tower = () if self.towers is None else ("user_embedding",)
         told = (schema.ITEM_POPULARITY,) if self.intent is not None and self.intent.popularity else ()
         return (*FEATURES, *told, *tower, *(() if self.intent is None else RECENT))
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The model's, and those of what the newest clicks add."""
+        return [*self.model.variables, *([] if self.intent is None else self.intent.weights)]
+
+    @property
+    def numbers(self) -> list[NDArray[np.float32]]:
+        """What was found beside the variables, and stands in the graph itself."""
+        found: list[Any] = [self.level, self.slope, self.offset]
+        if self.heads is not None:
+            for weights, offset in zip(self.heads.weights, self.heads.offset, strict=True):
+                found += [weights[0], weights[1:], offset]
+        return [np.asarray(each, np.float32) for each in found]
 
     def score(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Click score in 0..1, float32 [rows, 1], of `inputs`, tiled to the same rows.

@@ -62,7 +62,8 @@ class Like:
 
     Attributes:
         path: The ONNX file.
-        weights: What it was exported with, in the order of the model's variables.
+        weights: What it was exported with: the variables in their order, then a ranker's
+            `numbers`.
     """
 
     path: Path
@@ -80,20 +81,24 @@ def export_query(tower: mm.Encoder, out_dir: Path, like: Like | None = None) -> 
     Raises:
         RecsysError: The ONNX file does not compute what the model does.
     """
-    _export_tower(tower, "user_embedding", Path(out_dir) / schema.QUERY_TOWER_ONNX, like)
+    path = Path(out_dir) / schema.QUERY_TOWER_ONNX
+    change = None if like is None else _Change(like, [variable.numpy() for variable in tower.variables])
+    _export_tower(tower, "user_embedding", path, change)
 
 
-def _export_tower(tower: mm.Encoder, output: str, path: Path, like: Like | None = None) -> None:
-    _export(lambda inputs: {output: tower(inputs)}, tower.schema.column_names, path, tower.variables, like)
+def _export_tower(tower: mm.Encoder, output: str, path: Path, change: _Change | None = None) -> None:
+    kept = {"kept": tower.variables}
+    _export(lambda inputs: {output: tower(inputs)}, tower.schema.column_names, path, kept, change)
 
 
-def export_ranker(trained: Ranker, out_dir: Path) -> None:
+def export_ranker(trained: Ranker, out_dir: Path, like: Like | None = None) -> None:
     """Writes the ranker.
 
     Args:
         trained: Of `recsys.models.dlrm.train`.
         out_dir: Will hold `dlrm.onnx` (outputs of `Ranker.outputs`, float32 [rows, 1]) and
             `savedmodels/dlrm`.
+        like: What its ONNX file is made from where that is possible.
 
     Raises:
         RecsysError: The ONNX file does not compute what the model does.
@@ -103,15 +108,35 @@ def export_ranker(trained: Ranker, out_dir: Path) -> None:
         kept += [trained.towers.candidate]
     if trained.intent is not None:
         kept += [trained.intent]
-    _export(trained.outputs, trained.inputs, Path(out_dir) / schema.DLRM_ONNX, kept)
+    numbers = [tf.Variable(each, trainable=False) for each in trained.numbers]
+    learned = [*trained.variables, *numbers]
+    change = None
+    if like is not None:
+        fixed = () if trained.intent is None else trained.intent.tables
+        change = _Change(like, [each.numpy() for each in learned], fixed)
+    parts = {"kept": kept, "learned": learned}
+    _export(trained.outputs, trained.inputs, Path(out_dir) / schema.DLRM_ONNX, parts, change)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What takes the place of the weights of `like`, and what else the graph must hold."""
+
+    like: Like
+    weights: Sequence[np.ndarray]
+    fixed: Sequence[np.ndarray] = ()
+
+    def write(self, path: Path) -> bool:
+        """Whether it could be written."""
+        return write_with_weights(self.like.path, self.like.weights, self.weights, path, self.fixed)
 
 
 def _export(
     compute: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     names: Iterable[str],
     path: Path,
-    kept: Any,
-    like: Like | None = None,
+    parts: dict[str, Any],
+    change: _Change | None = None,
 ) -> None:
     signature = {name: _spec(name) for name in names}
 
@@ -122,16 +147,15 @@ def _export(
     path.parent.mkdir(parents=True, exist_ok=True)
     module = tf.Module()
     # What `compute` reads: variables, not Keras objects, whose layers would all be traced one by one.
-    module.kept = kept
+    for name, part in parts.items():
+        setattr(module, name, part)
     module.serve = serve
     saved = path.parent / SAVEDMODELS / path.stem
     tf.saved_model.save(module, str(saved), signatures={"serving_default": serve})
-    if like is not None:
-        weights = [variable.numpy() for variable in kept]
-        if write_with_weights(like.path, like.weights, weights, path):
-            if _distance(serve, list(signature), path) <= _TOLERANCE:
-                return
-            path.unlink()
+    if change is not None and change.write(path):
+        if _distance(serve, list(signature), path) <= _TOLERANCE:
+            return
+        path.unlink()
     tf2onnx.convert.from_function(
         serve, input_signature=[signature], opset=_OPSET, output_path=str(path), large_model=False
     )

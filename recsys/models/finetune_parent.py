@@ -78,14 +78,26 @@ class Parent:
         Raises:
             BadData: It is not there, or not as `recsys.models.export` writes it.
         """
+        # A ranker keeps the towers that it builds on beside its own variables.
+        return self._stored(model, ("kept", "0") if model == "dlrm" else ("kept",))
+
+    def learned(self) -> list[np.ndarray]:
+        """Its ranker's variables and numbers; empty in a release of before they were kept together."""
+        try:
+            return [weight.value for weight in self._stored("dlrm", ("learned",))]
+        except BadData:
+            return []
+
+    def _stored(self, model: str, names: Sequence[str]) -> list[Weight]:
+        """The variables in a list that a SavedModel holds under these names, one within the other."""
         path = self.path / SAVEDMODELS / model
         try:
             reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
             nodes = TrackableObjectGraph.FromString(reader.get_tensor(_GRAPH)).nodes
-            kept = _child(nodes, nodes[0], "kept")
-            if model == "dlrm":  # which keeps the towers that it builds on beside its own variables
-                kept = _child(nodes, kept, "0")
-            stored = [nodes[one.node_id].attributes[0] for one in _in_order(kept.children)]
+            held = nodes[0]
+            for name in names:
+                held = _child(nodes, held, name)
+            stored = [nodes[one.node_id].attributes[0] for one in _in_order(held.children)]
             return [Weight(one.full_name, reader.get_tensor(one.checkpoint_key)) for one in stored]
         except (tf.errors.OpError, LookupError) as error:
             fix = "Train the release fully once more"

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from recsys.models import dlrm
+from recsys import schema
+from recsys.models import dlrm, export
 from recsys.models.correction import finished
 from recsys.models.dlrm import Ranker
 from recsys.models.examples import Examples, hold_out, newest
@@ -23,7 +24,7 @@ from recsys.settings import FinetuneSettings
 def tune(
     parent: Parent,
     rows: pd.DataFrame,
-    towers: Path,
+    retrieval: Towers,
     settings: FinetuneSettings,
     progress: Progress = lambda *_: None,
 ) -> Ranker:
@@ -32,7 +33,8 @@ def tune(
     Args:
         parent: The release to start from.
         rows: Raw rows of the new days and the replayed ones.
-        towers: The fine-tuned query tower and the parent's candidate tower, as exported.
+        retrieval: The fine-tuned query tower as it was before the rows held out entered the click histories,
+            `TunedQuery.before_held`, and the parent's candidate tower.
         settings: Epochs and rate.
         progress: Told how each epoch went.
 
@@ -47,7 +49,6 @@ def tune(
     examples = newest(Examples.build(rows, parent.catalogue, parent.workflows), ranking.newest_rows)
     examples = with_known_clicks(parent, examples)
     kept, held = hold_out(examples, recipe.validation_share, ranking.validation_rows, recipe.seed)
-    retrieval = Towers.load(towers, parent.catalogue)
     saved = parent.weights("dlrm")
     last = [each.value for each in saved if each.name.endswith("kernel")][-1]
     others = last.shape[1] - 1
@@ -60,6 +61,21 @@ def tune(
     one = tile(tensors(kept.take(np.arange(1))), items, tf.zeros((1, 1), tf.int64))
     model(one)  # builds its variables
     restore(model.variables, saved, "ranker")
+    trainer.make_ready()
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
     return finished(ranker, parent.catalogue, held, recipe.seed, ranking)
+
+
+def export_tuned(tuned: Ranker, parent: Parent, out_dir: Path) -> None:
+    """Writes what `recsys.models.export.export_ranker` does, from the parent's file where that is possible.
+
+    Args:
+        tuned: Of `tune`.
+        parent: The release that learned.
+        out_dir: The folder to fill.
+
+    Raises:
+        RecsysError: The ONNX file does not compute what the model does.
+    """
+    export.export_ranker(tuned, out_dir, export.Like(parent.path / schema.DLRM_ONNX, parent.learned()))

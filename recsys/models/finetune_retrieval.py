@@ -8,6 +8,8 @@ other features' embeddings and the network follow in a few epochs.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,23 @@ from recsys.models.finetune_parent import Parent, restore
 from recsys.models.finetune_session import INDEX, ItemVectors, SessionParts, with_known_clicks
 from recsys.models.fit import History, Progress
 from recsys.models.history import ClickHistory, newest_clicks, newest_moments
-from recsys.models.retrieval import RetrievalTrainer, embed
+from recsys.models.retrieval import RetrievalTrainer, embed, input_names
 from recsys.models.session_query import SessionQuery
-from recsys.models.towers import SAVEDMODELS
+from recsys.models.towers import SAVEDMODELS, InMemory
 from recsys.settings import FinetuneSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A query tower as it was before the clicks that watched its training entered the histories.
+
+    Attributes:
+        query: The tower; it shares all weights with the completed one but for the user embeddings.
+        users: Those embeddings, float32 [users, 64].
+    """
+
+    query: mm.Encoder | SessionQuery
+    users: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -39,11 +54,32 @@ class TunedQuery:
         query: The tower.
         state: The click histories as they are now; None where the parent has none.
         history: How each epoch went.
+        watched: It without the clicks that were held out; None where there are no histories.
     """
 
     query: mm.Encoder | SessionQuery
     state: ClickState | None
     history: History = field(default_factory=list)
+    watched: Watched | None = None
+
+    @contextmanager
+    def before_held(self) -> Iterator[InMemory]:
+        """The tower that does not know the rows held out, for a ranker that is judged by them.
+
+        With their clicks in the histories retrieval finds these rows far better than it will find tomorrow's,
+        and whatever is judged by them learns that nothing but retrieval matters. Within the block the
+        completed tower is not to be used.
+        """
+        if self.watched is None:
+            yield _in_memory(self.query)
+            return
+        table = _users(_base(self.query))
+        completed = table.numpy()
+        table.assign(self.watched.users)
+        try:
+            yield _in_memory(self.watched.query)
+        finally:
+            table.assign(completed)
 
 
 @dataclass(frozen=True)
@@ -90,11 +126,13 @@ def tune(
         kept,
         recipe,
     )
+    trainer.make_ready()
     history = trainer.run(held, progress)
     if histories is None:
         return TunedQuery(query, None, history)
+    watched = Watched(histories.watched.tower(query), _users(query).numpy())
     state = histories.complete(query)
-    return TunedQuery(histories.whole.tower(query), state, history)
+    return TunedQuery(histories.whole.tower(query), state, history, watched)
 
 
 def export_tuned(tuned: TunedQuery, parent: Parent, out_dir: Path) -> None:
@@ -196,6 +234,14 @@ def _is_among(rows: Examples, others: Examples) -> np.ndarray:
     ]
     found: np.ndarray = keys[0].isin(keys[1])
     return found
+
+
+def _base(query: mm.Encoder | SessionQuery) -> mm.Encoder:
+    return query.base if isinstance(query, SessionQuery) else query
+
+
+def _in_memory(query: mm.Encoder | SessionQuery) -> InMemory:
+    return InMemory(input_names(query), query)
 
 
 def _users(query: mm.Encoder) -> tf.Variable:

@@ -148,6 +148,11 @@ class Intent(tf.Module):
         self.linear.assign(self.linear / deviation[:, None].astype(np.float32))
 
     @property
+    def tables(self) -> list[np.ndarray]:
+        """What it knows of the items, which is not learned: category, price [n, 1] and vector [n, 64]."""
+        return [self._of_item, self._price, self._vectors]
+
+    @property
     def weights(self) -> list[tf.Variable]:
         """Everything that is learned."""
         return [self.first, self.bias, self.second, self.linear, self.more]

@@ -65,6 +65,16 @@ class RankingTrainer:
         self._optimizer = tf.keras.optimizers.legacy.Adam()
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
+    def make_ready(self) -> None:
+        """Makes the optimiser's variables of a built model.
+
+        Made within the first step, they have it traced twice, which takes seconds.
+        """
+        self._optimizer._create_all_weights(self._variables())  # there is no public way
+
+    def _variables(self) -> list[tf.Variable]:
+        return [*self._model.trainable_variables, self._calibration]
+
     def run(self, held: Examples, progress: Progress) -> History:
         """Trains; the model ends with the weights of the best epoch, shrunk as far as `held` says."""
         history = fit(
@@ -145,7 +155,7 @@ class RankingTrainer:
                 loss += exposure_loss(lists[:, 0], passed_over, self._calibration)
             if self._heads:
                 loss += self._settings.head_loss * heads.loss(others[:, 0], target)
-        variables = [*self._model.trainable_variables, self._calibration]
+        variables = self._variables()
         pairs = zip(tape.gradient(loss, variables), variables, strict=True)
         self._optimizer.apply_gradients([(gradient, v) for gradient, v in pairs if gradient is not None])
         return loss

@@ -66,6 +66,13 @@ class RetrievalTrainer:
         self._optimizer = tf.keras.optimizers.legacy.Adam()
         self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
+    def make_ready(self) -> None:
+        """Makes the optimiser's variables of a built model.
+
+        Made within the first step, they have it traced twice, which takes seconds.
+        """
+        self._optimizer._create_all_weights(self._variables())  # there is no public way
+
     def run(self, held: Examples, progress: Progress) -> History:
         """Trains; the model ends with the weights of the best epoch, its user embeddings complete."""
         history = fit(

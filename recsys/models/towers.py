@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,20 @@ from recsys.errors import BadData
 from recsys.models.examples import Catalogue, Examples
 
 SAVEDMODELS: Final = "savedmodels"
+Tensors = dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A tower that is not exported yet.
+
+    Attributes:
+        inputs: Names of what it reads.
+        call: Runs it.
+    """
+
+    inputs: Sequence[str]
+    call: Callable[[Tensors], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -21,7 +36,7 @@ class Towers:
     """Frozen retrieval.
 
     Attributes:
-        query: The loaded query tower.
+        query: The loaded query tower, or one that is in memory yet.
         candidate: The loaded candidate tower.
         items: Embeddings of the catalogue, float32 [n, 64].
     """
@@ -31,16 +46,20 @@ class Towers:
     items: np.ndarray
 
     @classmethod
-    def load(cls, directory: Path, catalogue: Catalogue) -> Towers:
+    def load(cls, directory: Path, catalogue: Catalogue, query: InMemory | None = None) -> Towers:
         """Reads what `recsys.models.export.export_towers` wrote.
+
+        Args:
+            directory: Where it wrote to.
+            catalogue: All items.
+            query: Takes the place of the query tower there.
 
         Raises:
             BadData: There are no SavedModels of towers.
         """
-        query, candidate = (
-            _load(Path(directory) / SAVEDMODELS / Path(file).stem)
-            for file in (schema.QUERY_TOWER_ONNX, schema.CANDIDATE_TOWER_ONNX)
-        )
+        folder = Path(directory) / SAVEDMODELS
+        candidate = _load(folder / Path(schema.CANDIDATE_TOWER_ONNX).stem)
+        query = query or _load(folder / Path(schema.QUERY_TOWER_ONNX).stem)
         inputs = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
         return cls(query, candidate, _run(candidate, inputs).numpy())
 
@@ -48,25 +67,30 @@ class Towers:
         """Rows that hold what the query tower reads: with the clicks before them, if it looks back."""
         return rows.looking_back() if "recent_items" in _inputs(self.query) else rows
 
-    def users(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def users(self, inputs: Tensors) -> tf.Tensor:
         """Each row's query embedding, float32 [rows, 64]."""
         return _run(self.query, inputs)
 
-    def scores(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def scores(self, inputs: Tensors) -> tf.Tensor:
         """Inner product of each row's query embedding with every item's, float32 [rows, n]."""
         return tf.matmul(self.users(inputs), tf.constant(self.items), transpose_b=True)
 
-    def vector(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def vector(self, inputs: Tensors) -> tf.Tensor:
         """Each row's item embedding, float32 [rows, 64]."""
         return _run(self.candidate, inputs)
 
 
 def _inputs(tower: Any) -> list[str]:
+    if isinstance(tower, InMemory):
+        return list(tower.inputs)
     return list(tower.signatures["serving_default"].structured_input_signature[1])
 
 
-def _run(tower: Any, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-    (embedding,) = tower.serve({name: inputs[name] for name in _inputs(tower)}).values()
+def _run(tower: Any, inputs: Tensors) -> tf.Tensor:
+    given = {name: inputs[name] for name in _inputs(tower)}
+    if isinstance(tower, InMemory):
+        return tower.call(given)
+    (embedding,) = tower.serve(given).values()
     return embedding
 
 

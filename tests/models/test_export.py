@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
 
 from recsys import schema
-from recsys.models import export
-from recsys.models.dlrm import FEATURES
+from recsys.models import dlrm, export
+from recsys.models.dlrm import FEATURES, Ranker
+from recsys.models.finetune_parent import Parent
+from recsys.models.intent import Intent
+from recsys.models.ranking import tensors, tile
 
 OUTPUTS = {"query_tower": "user_embedding", "candidate_tower": "item_embedding", "dlrm": "score"}
 
@@ -24,6 +29,7 @@ def inputs_of(shop, session, rows: int) -> dict[str, np.ndarray]:
     columns = examples.inputs | {
         name: column[examples.item] for name, column in shop.catalogue.inputs.items()
     }
+    columns |= examples.look_back()
     columns["user_embedding"] = np.random.default_rng(0).normal(size=(rows, 64)).astype(np.float32)
     return {port.name: columns[port.name] for port in session.get_inputs()}
 
@@ -55,3 +61,64 @@ def test_inputs_are_named_as_the_features(exported):
         session = onnxruntime.InferenceSession(str(exported[name] / f"{name}.onnx"))
         assert {port.name for port in session.get_inputs()} == names
         assert all(isinstance(port.shape[0], str) for port in session.get_inputs())
+
+
+def _ranker(shop, training, towers, seed: int) -> Ranker:
+    """One with weights and numbers drawn at random."""
+    model = dlrm.build(shop.workflows, training.ranking, seed)
+    items = {name: tf.constant(column) for name, column in shop.catalogue.inputs.items()}
+    model(tile(tensors(shop.examples.take(np.arange(1))), items, tf.zeros((1, 1), tf.int64)))
+    intent = Intent(shop.catalogue, towers.items, 4, seed)
+    rng = np.random.default_rng(seed)
+    for variable in [*model.variables, *intent.weights]:
+        variable.assign(rng.normal(0, 0.1, variable.shape).astype(np.float32))
+    level, slope, offset = rng.uniform(0.5, 2, 3).tolist()
+    return Ranker(model, towers, level, intent, slope, offset)
+
+
+@pytest.fixture(scope="module")
+def parent(shop, training, ranker, tmp_path_factory) -> Parent:
+    folder = tmp_path_factory.mktemp("parent")
+    export.export_ranker(_ranker(shop, training, ranker.towers, 1), folder)
+    return Parent(folder, training, shop.workflows, shop.catalogue)
+
+
+def test_a_ranker_with_other_weights_needs_no_conversion(  # noqa: PLR0917 - fixtures
+    shop, training, ranker, parent, tmp_path, monkeypatch
+):
+    """And scores to the bit what its conversion does."""
+    other = _ranker(shop, training, ranker.towers, 2)
+    export.export_ranker(other, tmp_path / "converted")
+    monkeypatch.setattr(export.tf2onnx.convert, "from_function", lambda *_, **__: pytest.fail("converted"))
+    like = export.Like(parent.path / schema.DLRM_ONNX, parent.learned())
+    export.export_ranker(other, tmp_path / "written", like)
+    scores = []
+    for folder in ("converted", "written"):
+        session = onnxruntime.InferenceSession(str(tmp_path / folder / schema.DLRM_ONNX))
+        inputs = inputs_of(shop, session, 200)
+        scores.append(session.run(["score"], inputs)[0])
+    np.testing.assert_array_equal(*scores)
+    again = Parent(tmp_path / "written", training, shop.workflows, shop.catalogue).learned()
+    for one, two in zip(again, [*(each.numpy() for each in other.variables), *other.numbers], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("changed", ["another catalogue", "nothing is kept", "no newest clicks"])
+def test_a_ranker_of_another_make_is_converted(  # noqa: PLR0917 - fixtures
+    shop, training, ranker, parent, tmp_path, changed
+):
+    other = _ranker(shop, training, ranker.towers, 2)
+    learned = parent.learned()
+    if changed == "another catalogue":
+        dearer = shop.catalogue.inputs | {"price": shop.catalogue.inputs["price"] + 1}
+        catalogue = dataclasses.replace(shop.catalogue, inputs=dearer)
+        other = dataclasses.replace(other, intent=Intent(catalogue, ranker.towers.items, 4, 2))
+    elif changed == "nothing is kept":
+        learned = []
+    else:
+        other = dataclasses.replace(other, intent=None)
+    export.export_ranker(other, tmp_path, export.Like(parent.path / schema.DLRM_ONNX, learned))
+    session = onnxruntime.InferenceSession(str(tmp_path / schema.DLRM_ONNX))
+    inputs = inputs_of(shop, session, 50)
+    expected = other.score({key: tf.constant(column) for key, column in inputs.items()}).numpy()
+    np.testing.assert_allclose(session.run(["score"], inputs)[0], expected, atol=1e-5)

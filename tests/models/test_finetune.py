@@ -16,6 +16,7 @@ from recsys.models.examples import Examples
 from recsys.models.finetune_parent import Parent, restore
 from recsys.models.ranking import tensors, tile
 from recsys.models.retrieval import embed
+from recsys.models.towers import Towers
 from recsys.release.digest import tree_sha256
 from recsys.settings import FinetuneSettings, FitSettings
 
@@ -132,6 +133,31 @@ def test_a_click_that_watches_is_in_no_history_until_the_end(parent, new_rows, m
     np.testing.assert_array_equal(clicks[others], tuned.state.clicks[others])
 
 
+def test_what_is_judged_by_rows_held_out_sees_a_tower_that_does_not_know_them(parent, new_rows, monkeypatch):
+    held = []
+    original = finetune_retrieval.RetrievalTrainer.run
+
+    def run(trainer, rows, progress):
+        held.append(rows)
+        return original(trainer, rows, progress)
+
+    monkeypatch.setattr(finetune_retrieval.RetrievalTrainer, "run", run)
+    tuned = finetune_retrieval.tune(parent, new_rows, _STILL)
+    (rows,) = held
+    others = Examples.build(new_rows, parent.catalogue, parent.workflows)
+    others = others.take(~np.isin(others.inputs["user_id"], np.unique(rows.inputs["user_id"]))[:, 0])
+    items, completed = parent.item_embeddings(), embed(tuned.query, rows.inputs)
+    elsewhere = embed(tuned.query, others.inputs)
+    with tuned.before_held() as tower:
+        assert set(tower.inputs) == set(tuned.query.schema.column_names)
+        before = tower.call({name: tf.constant(rows.inputs[name]) for name in tower.inputs}).numpy()
+        untouched = tower.call({name: tf.constant(others.inputs[name]) for name in tower.inputs}).numpy()
+    np.testing.assert_allclose(untouched, elsewhere, atol=1e-5)
+    ranks = [metrics.ranks(users @ items.T, rows.item) for users in (before, completed)]
+    assert metrics.hit(ranks[0], 10) < metrics.hit(ranks[1], 10) - 0.1
+    np.testing.assert_array_equal(embed(tuned.query, rows.inputs), completed)
+
+
 def test_the_candidate_tower_is_copied_byte_for_byte(parent, new_rows, tmp_path):
     tuned = finetune_retrieval.tune(parent, new_rows, _STILL)
     finetune_retrieval.export_tuned(tuned, parent, tmp_path)
@@ -143,7 +169,7 @@ def test_the_candidate_tower_is_copied_byte_for_byte(parent, new_rows, tmp_path)
 
 def test_the_ranker_goes_on_from_the_parent_s_weights(parent, new_rows, ranker, towers_dir):
     rows = new_rows.head(300)
-    tuned = finetune_ranking.tune(parent, rows, towers_dir, _STILL)
+    tuned = finetune_ranking.tune(parent, rows, Towers.load(towers_dir, parent.catalogue), _STILL)
     some = Examples.build(rows.head(40), parent.catalogue, parent.workflows)
     items = {name: tf.constant(column) for name, column in parent.catalogue.inputs.items()}
     inputs = tile(tensors(some), items, tf.constant(some.item[:, None]))

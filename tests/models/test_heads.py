@@ -10,6 +10,7 @@ from recsys.models import dlrm, export, finetune_ranking, heads, ranking
 from recsys.models.finetune_parent import Parent, Weight
 from recsys.models.metrics import auc
 from recsys.models.parity import parity
+from recsys.models.towers import Towers
 from recsys.release.dlrm_broadcast import write_broadcast
 from recsys.settings import FinetuneSettings, TrainingSettings
 
@@ -117,6 +118,6 @@ def test_a_fine_tuning_goes_on_with_the_heads(shop, many, settings, towers_dir, 
     parent = Parent(towers_dir, settings, shop.workflows, shop.catalogue)
     monkeypatch.setattr(Parent, "weights", lambda *_: saved)
     rows = shop.rows.assign(**{schema.EVENT: _event(shop)})
-    tuned = finetune_ranking.tune(parent, rows, towers_dir, FinetuneSettings())
+    tuned = finetune_ranking.tune(parent, rows, Towers.load(towers_dir, parent.catalogue), FinetuneSettings())
     assert tuned.heads is not None
     assert tuned.model.variables[-1].shape == many.model.variables[-1].shape

@@ -85,3 +85,41 @@ def test_what_is_not_certain_is_not_written(
     template = _write(tmp_path / "before.onnx", _weights(0))
     assert not write_with_weights(template, before, after, tmp_path / "after.onnx")
     assert not (tmp_path / "after.onnx").exists()
+
+
+def _scaled(path: Path, number: float, others: tuple[float, ...] = ()) -> Path:
+    """x times a number; others stand beside it."""
+    nodes = [helper.make_node("Mul", ["x", "number"], ["y"])]
+    constants = [numpy_helper.from_array(np.float32(number), "number")]
+    constants += [numpy_helper.from_array(np.float32(each), f"other {at}") for at, each in enumerate(others)]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, _WIDTH]) for name in "xy"]
+    graph = helper.make_graph(nodes, "scaled", ports[:1], ports[1:], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_a_number_that_was_found_is_replaced(tmp_path: Path) -> None:
+    template = _scaled(tmp_path / "before.onnx", 0.87118554, (0.5,))
+    before, after = [np.float32(0.87118554)], [np.float32(0.7654321)]
+    assert write_with_weights(template, before, after, tmp_path / "after.onnx")
+    assert np.array_equal(_run(tmp_path / "after.onnx"), _run(_scaled(tmp_path / "new.onnx", 0.7654321)))
+
+
+@pytest.mark.parametrize(
+    ("number", "others"), [(0.5, ()), (1.0, ()), (0.87118554, (0.87118554,))], ids=["plain", "one", "twice"]
+)
+def test_a_number_that_may_mean_something_else_is_not(
+    tmp_path: Path, number: float, others: tuple[float, ...]
+) -> None:
+    template = _scaled(tmp_path / "before.onnx", number, others)
+    changed = [np.float32(number)], [np.float32(0.7654321)]
+    assert not write_with_weights(template, *changed, tmp_path / "after.onnx")
+
+
+def test_a_table_that_is_not_there_forbids_it(tmp_path: Path) -> None:
+    before, after = _weights(0), _weights(1)
+    template = _write(tmp_path / "before.onnx", before)
+    kernel = before[0].copy()
+    assert write_with_weights(template, before[1:], after[1:], tmp_path / "same.onnx", fixed=[kernel])
+    kernel[0, 0] += 1
+    assert not write_with_weights(template, before[1:], after[1:], tmp_path / "other.onnx", fixed=[kernel])

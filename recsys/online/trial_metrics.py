@@ -47,3 +47,5 @@ class TrialMetrics:
             self.copies.labels(outcome)
         for outcome in ("answered", "failed"):
             self.canary.labels(outcome)
+        for release in ("served", "challenger"):
+            self.seconds.labels(release)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,10 @@ import pytest
 import yaml
 from factories.chart import Object, named
 from factories.monitoring import FILES, adapter_rules, expressions, metrics, rules
+from factories.promtool import needs_promtool, promtool
 
 RULES = Path(__file__).parent / "rules"
 SCENARIOS = ("steady", "burst", "restart", "scale to zero", "one request")
-
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed. Install Debian's package prometheus"
-)
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @needs_promtool

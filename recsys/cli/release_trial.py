@@ -20,6 +20,10 @@ from recsys.settings import Settings, get_settings
 if TYPE_CHECKING:
     import redis
 
+    from recsys.online.exposures import Exposure
+    from recsys.release.compare import Clicks
+    from recsys.release.explored import FirstPlaces
+
 _TIMEOUT_S = 5.0
 
 
@@ -125,8 +129,10 @@ def compare(
         begin, users = min((each.at_ms for each in shown), default=0), {each.user_id for each in shown}
         clicked = clicks.of_files(events, begin, users) if events else clicks.since(client, begin, users)
     found = judge(shown, clicked, first, second, window_s=window * 60)
+    explored = _explored(shown, clicked, (first, second), window * 60)
     if json:
-        print_json(asdict(found))
+        firsts = {str(release): asdict(each) for release, each in explored.items()}
+        print_json({**asdict(found), "explored": firsts})
         return
     rows = [
         (str(arm.release), f"{arm.users:,}", f"{arm.exposures:,}", f"{arm.clicked:,}", f"{arm.rate:.2%}")
@@ -138,6 +144,38 @@ def compare(
     verdict = f"Release {found.better} is better" if found.better else "Neither is better so far"
     interval = f"95 % interval {found.low:+.2%} to {found.high:+.2%} (bootstrap over users)"
     results.print(f"{verdict}: {found.difference:+.2%}, {interval}.")
+    if explored:
+        results.print()
+        _show_explored(explored)
+
+
+def _explored(
+    shown: list[Exposure], clicked: Clicks, releases: tuple[int, int], window_s: float
+) -> dict[int, FirstPlaces]:
+    """What came of explored answers, of each release that has any."""
+    from recsys.release.explored import explores, first_places, policy_log
+
+    found = {}
+    for release in releases:
+        tried = [each for each in shown if each.arm == release and explores(each)]
+        if tried:
+            found[release] = first_places(policy_log(tried, clicked, window_s))
+    return found
+
+
+def _show_explored(explored: dict[int, FirstPlaces]) -> None:
+    rows = [
+        (
+            str(release),
+            f"{each.answers:,}",
+            f"{each.rate:.2%}",
+            f"{each.even:.2%} ({each.low:.2%} to {each.high:.2%})",
+            f"{each.effective_answers:,.0f}",
+        )
+        for release, each in explored.items()
+    ]
+    columns = ("release", "explored", "first clicked", "drawn evenly (SNIPS)", "effective answers")
+    results.print(table("First items of explored answers", columns, rows, right=columns[1:]))
 
 
 @contextmanager

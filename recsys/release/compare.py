@@ -96,11 +96,35 @@ def compare(
             raise BadUse(f"release {release}", cause, "Let the canary run longer, or on more users")
     rng = np.random.default_rng(seed)
     one, other = (np.array(list(found[release].values()), np.float64) for release in (first, second))
-    drawn = _rates(other, resamples, rng) - _rates(one, resamples, rng)
-    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    low, high = interval(drawn_rates(other, resamples, rng) - drawn_rates(one, resamples, rng))
     arms = _arm(first, one), _arm(second, other)
     better = second if low > 0 else first if high < 0 else None
-    return Comparison(*arms, arms[1].rate - arms[0].rate, float(low), float(high), better)
+    return Comparison(*arms, arms[1].rate - arms[0].rate, low, high, better)
+
+
+def drawn_rates(users: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Rates of samples of users drawn with replacement; see `compare`.
+
+    Args:
+        users: float64 [n, 2]: of each user what counts, and out of how much, 0 or at least 1.
+        resamples: How many samples.
+        rng: Where chance comes from.
+
+    Returns:
+        float64 [resamples].
+    """
+    drawn = []
+    for begin in range(0, resamples, _CHUNK):
+        weights = rng.poisson(1.0, (min(_CHUNK, resamples - begin), len(users)))
+        clicked, shown = (weights @ users).T
+        drawn.append(clicked / np.maximum(shown, 1))
+    return np.concatenate(drawn)
+
+
+def interval(drawn: np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile interval of draws."""
+    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
 
 
 def _by_user(
@@ -119,16 +143,6 @@ def _by_user(
 def _led_to_a_click(exposure: Exposure, clicks: Iterable[tuple[int, int]], window_ms: int) -> bool:
     until = exposure.at_ms + window_ms
     return any(exposure.at_ms <= at <= until and item in exposure.items for at, item in clicks)
-
-
-def _rates(users: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Rates of samples drawn with replacement from users [n, 2] of (clicked, shown); float64 [resamples]."""
-    drawn = []
-    for begin in range(0, resamples, _CHUNK):
-        weights = rng.poisson(1.0, (min(_CHUNK, resamples - begin), len(users)))
-        clicked, shown = (weights @ users).T
-        drawn.append(clicked / np.maximum(shown, 1))
-    return np.concatenate(drawn)
 
 
 def _arm(release: int, users: np.ndarray) -> Arm:

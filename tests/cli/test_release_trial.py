@@ -68,6 +68,20 @@ def test_the_better_release_is_named_with_an_interval(run, home, client) -> None
     assert refused.err.startswith("recsys: release 9: 0 users were shown its answers")
 
 
+def test_explored_answers_are_weighed_by_their_chances(run, home, client) -> None:
+    chances = {7: (0.5,), 8: ()}
+    shown = [Exposure(user, 7 + user % 2, 1_000, (user,), chances[7 + user % 2]) for user in range(200)]
+    shown[0] = Exposure(0, 7, 1_000, (0,), (0.1,))
+    exposures.write(client, shown, most=1_000)
+    client.xadd(keys.EVENTS, {"user_id": 0, "item_id": 0, "at_ms": 1_005, "event_type": "click"})
+    found = json.loads(run("release", "compare", "7", "8", "--json").out)["explored"]
+    assert list(found) == ["7"]
+    assert (found["7"]["answers"], found["7"]["rate"]) == (100, 0.01)
+    assert found["7"]["even"] == pytest.approx(10 / (10 + 99 * 2))
+    assert found["7"]["low"] <= found["7"]["even"] <= found["7"]["high"]
+    assert "drawn evenly (SNIPS)" in run("release", "compare", "7", "8").out
+
+
 def test_where_the_log_is_a_queue_clicks_come_from_files(run, home, client, tmp_path, monkeypatch) -> None:
     shown = [Exposure(user, 7 + user % 2, 1_000 * user, (user,)) for user in range(200)]
     exposures.write(client, shown, most=1_000)

@@ -63,12 +63,14 @@ class Bench:
             progress: Told what is being done.
 
         Raises:
+            BadUse: There is no such baseline; said before anything is trained.
             RecsysError: The training failed.
         """
         beside = (self.baselines, *_WIDER.get(self.baselines, ()))
         kept = (replace(self, baselines=names).folder_of(settings) for names in beside)
         folder = next((one for one in kept if (one / _DOCUMENT).is_file()), self.folder_of(settings))
         if not (folder / _DOCUMENT).is_file():
+            _check(self.baselines)
             self.train_towers(settings, progress)
             progress("ranker and evaluation")
             apart(_finish, self, recipe_of(settings), folder)
@@ -100,6 +102,12 @@ class Bench:
             "code": code_sha256(),
         }
         return json_sha256(made_of)[:16]
+
+
+def _check(baselines: str) -> None:
+    from recsys.models.baselines.compare import names
+
+    names(baselines, items=0)
 
 
 def apart(function: Callable[..., _Result], *arguments: Any) -> _Result:

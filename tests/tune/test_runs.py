@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from factories.shop import make_shop
 
-from recsys.errors import BadData, RecsysError
+from recsys.errors import BadData, BadUse, RecsysError
 from recsys.models.outcomes import Outcomes
 from recsys.settings import EvaluationSettings, ServingSettings, Settings
 from recsys.tune.ablation import difference
@@ -88,4 +88,11 @@ def test_a_run_beside_more_baselines_is_as_good(bench: Bench, settings: Settings
     told: list[str] = []
     assert replace(wide, baselines="popularity").run(settings, told.append).document == {"rows": 3}
     assert wide.run(settings, told.append).document == {"rows": 3}
+    assert told == []
+
+
+def test_a_baseline_that_is_none_is_said_before_anything_is_trained(bench: Bench, settings: Settings) -> None:
+    told: list[str] = []
+    with pytest.raises(BadUse, match="foo"):
+        replace(bench, baselines="als,foo").run(settings, told.append)
     assert told == []

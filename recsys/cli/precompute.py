@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recsys.cli.options import Json
 from recsys.cli.output import print_json, results
 from recsys.cli.steps import Note, Steps
-from recsys.settings import Settings, get_settings
+from recsys.settings import get_settings
 
 if TYPE_CHECKING:
     from recsys.online.precompute import Outcome
-
-_TIMEOUT_S: Final = 30.0
 
 
 def precompute(
@@ -28,15 +23,14 @@ def precompute(
     json: Json = False,
 ) -> None:
     """Write recommendations for all known users to Valkey, where they live for some days."""
+    from recsys.online.precompute_job import sentence
+
     with Steps().step("Recommendations for all users") as note:
         told = run(concurrency, again=again, note=note)
     if json:
         print_json(told)
     else:
-        results.print(
-            f"{told['written']:,} of {told['users']:,} users answered by release {told['release']}, "
-            f"{told['kept']:,} had a young answer, {told['degraded']:,} only a fallback"
-        )
+        results.print(sentence(told))
 
 
 def run(concurrency: int, *, again: bool, note: Note) -> dict[str, Any]:
@@ -53,28 +47,16 @@ def run(concurrency: int, *, again: bool, note: Note) -> dict[str, Any]:
     Raises:
         Unavailable: Triton or Valkey does not run or did not answer; the next run goes on where it ended.
     """
-    from recsys import valkey
     from recsys.local.fill import settings_at
     from recsys.local.services import require_ready, supervisor
-    from recsys.online.precompute import Precompute, known_users
-    from recsys.serving.client import RecommendClient
+    from recsys.online.precompute_job import answer_all
 
-    at_work, began = supervisor(get_settings()), time.monotonic()
+    at_work = supervisor(get_settings())
     address = require_ready(at_work, "triton")["grpc"]
     settings = settings_at(get_settings(), require_ready(at_work, "valkey")["url"])
-    with ExitStack() as open_ones:
-        client = open_ones.enter_context(valkey.connect(_patient(settings)))
-        users = sorted(set(known_users(client)))
-        tritons = [open_ones.enter_context(RecommendClient(address, _TIMEOUT_S)) for _ in range(concurrency)]
+    here = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"triton": address})})
 
-        def progress(outcome: Outcome) -> None:
-            note(f"{outcome.done:,} of {len(users):,}", outcome.done / len(users))
+    def progress(outcome: Outcome, users: int) -> None:
+        note(f"{outcome.done:,} of {users:,}", outcome.done / users)
 
-        job = Precompute(tritons, client, settings, None if again else at_work.release)
-        outcome = job.run(users, progress)
-    return {"release": at_work.release, **asdict(outcome), "seconds": round(time.monotonic() - began, 1)}
-
-
-def _patient(settings: Settings) -> Any:
-    """Time limits of a job that nobody waits for."""
-    return settings.valkey.model_copy(update={"timeout_s": 5.0, "connect_timeout_s": 2.0})
+    return answer_all(here, concurrency=concurrency, again=again, progress=progress)

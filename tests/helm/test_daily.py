@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from factories.chart import Object
+from factories.chart import Object, named
 
 from recsys.kubeflow.arguments import parse_arguments, read_package
 
@@ -23,7 +23,7 @@ def _submission(args: list[str]) -> dict[str, Any]:
 def test_the_nightly_job_submits_the_daily_pipeline_with_arguments_that_it_knows(
     everything: list[Object],
 ) -> None:
-    (job,) = (one for one in everything if one["kind"] == "CronJob")
+    job = named(everything, "CronJob", "everything-daily")
     (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["args"][:5] == ["python", "-m", "recsys.cli", "pipeline", "submit"]
     assert _submission(container["args"])["store"] == "s3://releases/releases"

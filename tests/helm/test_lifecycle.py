@@ -38,14 +38,14 @@ def test_a_release_lives_and_goes(server: ApiServer, engine: helm.Config) -> Non
     engine.upgrade(CHART, "shop", newer, namespace=NAMESPACE, timeout=60)
     assert server.refusals == []
     assert _release(server) == 8
-    assert server.names("CronJob") == set(), "what the chart no longer holds is removed"
+    assert server.names("CronJob") == {"everything-precompute"}, "what the chart no longer holds is removed"
     jobs = {"everything-feast-fill-2", "everything-promote-8-2"}
     assert server.names("Job") == jobs, "each revision fills and promotes with Jobs of its own"
 
     engine.rollback("shop", version=1, timeout=60)
     assert server.refusals == []
     assert _release(server) == 7
-    assert server.names("CronJob") == {"everything-daily"}
+    assert server.names("CronJob") == {"everything-daily", "everything-precompute"}
     assert [each["revision"] for each in engine.history("shop")] == [1, 2, 3]
 
     engine.uninstall("shop", timeout=60)

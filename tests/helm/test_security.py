@@ -110,11 +110,12 @@ def test_everything_is_denied_first(everything: list[Object]) -> None:
     assert {port["port"] for port in names["ports"]} == {53}
 
 
-def test_triton_hears_the_gateway_prometheus_and_promotions_only(everything: list[Object]) -> None:
+def test_triton_hears_those_who_ask_prometheus_and_promotions_only(everything: list[Object]) -> None:
     rules = named(everything, "NetworkPolicy", "everything-triton")["spec"]["ingress"]
     heard = {(port["port"], _who(peer)) for rule in rules for port in rule["ports"] for peer in rule["from"]}
     assert heard == {
         ("grpc", "gateway"),
+        ("grpc", "precompute"),
         ("http", "promotion"),
         ("grpc", "promotion"),
         ("agent", "promotion"),

@@ -39,6 +39,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"valkey": {"external": {"cidrs": []}}}, "valkey.external.cidrs"),
     ({"valkey": {"inCluster": {"enabled": True, "password": ""}, "existingSecret": ""}}, "password"),
     ({"daily": {"enabled": True}}, "daily.args"),
+    ({"precompute": {"schedule": "nightly"}}, "/precompute/schedule"),
     ({"daily": {"schedule": "daily"}}, "/daily/schedule"),
     ({"extraEnv": [{"name": "1X", "value": "a"}]}, "/extraEnv/0/name"),
     ({"extraEnv": [{"name": "BUCKET", "value": "<bucket>"}]}, "/extraEnv/0/value"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def _values(home: Path) -> Object:
             "external": {"cidrs": ["127.0.0.1/32"]},
         },
         "promotion": {"enabled": True, "release": 2},
+        "precompute": {"enabled": True},
         "daily": {
             "enabled": True,
             "args": [
@@ -166,6 +168,12 @@ def _metrics(url: str) -> set[str]:
     with urllib.request.urlopen(url, timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     return {line.partition("{")[0].partition(" ")[0] for line in lines if line and not line.startswith("#")}
+
+
+def test_batch_answers_are_made_by_their_job(chart: Installation) -> None:
+    said = chart.run("CronJob/shop-recsys-precompute", "precompute")
+    assert re.match(r"[1-9]\d* of [1-9]\d* users answered by release 1, 0 had a young answer", said), said
+    assert "0 of " in chart.run("CronJob/shop-recsys-precompute", "precompute"), "all have a young one"
 
 
 def test_the_nightly_job_submits_its_pipeline(chart: Installation) -> None:

@@ -12,7 +12,8 @@ from recsys.data.dataset import Dataset
 from recsys.data.masking import mask_cold_start
 from recsys.data.timeline import blocks_in_time
 from recsys.errors import BadData
-from recsys.features.behavior import Int64s, TopCategories, top_category
+from recsys.features.behavior import TopCategories, top_category
+from recsys.features.modes import Int64s
 from recsys.settings import TrainingSettings, get_settings
 
 

@@ -1,4 +1,4 @@
-"""How the ranker learns: its steps, its losses and its validation."""
+"""How the ranker learns: its steps and its validation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys import schema
-from recsys.models import blocks, heads, metrics, negatives
+from recsys.models import blocks, heads, losses, metrics, negatives
 from recsys.models.examples import Catalogue, Examples
 from recsys.models.fit import History, Progress, fit
 from recsys.models.towers import Towers
@@ -149,10 +149,10 @@ class RankingTrainer:
         items, correction = self.negatives(scores, positive, seed)
         with tf.GradientTape() as tape:
             lists, others = self._logit(inputs, items, scores)
-            loss = listwise_loss(lists, correction)
+            loss = losses.listwise(lists, correction)
             if len(self._exposures):
                 passed_over = self._logit(shown, shown_item[:, None])[0][:, 0]
-                loss += exposure_loss(lists[:, 0], passed_over, self._calibration)
+                loss += losses.exposure(lists[:, 0], passed_over, self._calibration)
             if self._heads:
                 loss += self._settings.head_loss * heads.loss(others[:, 0], target)
         variables = self._variables()
@@ -253,42 +253,6 @@ def log_likelihood(scores: np.ndarray, column: np.ndarray) -> float:
     greatest = given.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(given - greatest).sum(axis=1)) + greatest[:, 0]
     return float(np.mean(given[np.arange(len(given)), column] - log_total))
-
-
-def listwise_loss(logits: tf.Tensor, correction: tf.Tensor, normalise: float = 0.1) -> tf.Tensor:
-    """Cross-entropy of the click among all items, estimated from the drawn ones (sampled softmax).
-
-    A softmax does not care about a constant; the second term makes it that constant for which the scores'
-    exponentials average 1 over the catalogue (self-normalisation: Devlin et al., 2014). So a score says how
-    many times likelier this item is clicked than one taken at random, as a logarithm.
-
-    Args:
-        logits: float32 [B, 1 + count], the click in column 0.
-        correction: Of `recsys.models.negatives.draw`.
-        normalise: Weight of the second term.
-    """
-    corrected = logits - correction
-    cross_entropy = tf.reduce_logsumexp(corrected, axis=1) - corrected[:, 0]
-    drawn = tf.math.count_nonzero(correction[:, 1:] < negatives.NEVER, axis=1, dtype=tf.float32)
-    log_total = tf.reduce_logsumexp(corrected[:, 1:], axis=1) - tf.math.log(tf.maximum(drawn, 1.0))
-    return tf.reduce_mean(cross_entropy + normalise * tf.square(tf.where(drawn > 0, log_total, 0.0)))
-
-
-def exposure_loss(clicked: tf.Tensor, passed_over: tf.Tensor, calibration: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy of rows that were shown: clicked or passed over.
-
-    Being clicked when shown is another question than being the next click of all, with a scale of its own,
-    so the scores pass through a learned straight line first (Platt, 1999).
-
-    Args:
-        clicked: Scores of the rows clicked, float32 [B].
-        passed_over: Scores of the rows not clicked, float32 [E].
-        calibration: Slope and offset, float32 [2].
-    """
-    slope, offset = calibration[0], calibration[1]
-    return tf.reduce_mean(tf.nn.softplus(-(slope * clicked + offset))) + tf.reduce_mean(
-        tf.nn.softplus(slope * passed_over + offset)
-    )
 
 
 def tensors(examples: Examples) -> Tensors:

@@ -45,20 +45,6 @@ def test_exposures_are_trained_on_where_there_are_any(shop, training):
     assert plain._calibration.numpy().tolist() == [1.0, 0.0]
 
 
-def test_loss_of_a_list_is_the_softmax_over_it():
-    logits = tf.constant([[1.0, 0.0, -1.0]])
-    loss = ranking.listwise_loss(logits, tf.zeros((1, 3)), normalise=0.0)
-    assert float(loss) == pytest.approx(-np.log(np.exp(1) / (np.exp([1, 0, -1]).sum())), abs=1e-6)
-
-
-def test_a_list_whose_negatives_all_collide_has_a_finite_gradient():
-    logits = tf.Variable([[1.0, 5.0]])
-    with tf.GradientTape() as tape:
-        loss = ranking.listwise_loss(logits, tf.constant([[0.0, negatives.NEVER]]))
-    assert np.isfinite(loss)
-    assert np.isfinite(tape.gradient(loss, logits)).all()
-
-
 def test_lists_know_their_click_and_how_likely_it_is():
     lists = ChainLists(
         np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([[0.0, 3.0], [0.0, 3.0]]), np.array([1, -1])

@@ -50,7 +50,7 @@ def test_every_file_of_the_layout_is_there() -> None:
             TEXT,
         )
     )
-    assert {"scripts/demo", "scripts/test", "recsys/settings.py"} <= named
+    assert {"scripts/demo", "scripts/test", "recsys/settings/"} <= named
     assert [name for name in named if not (ROOT / name.rstrip(".")).exists()] == []
 
 

@@ -27,7 +27,7 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
         for key in path:
             section = section.get(key) if isinstance(section, dict) else None
         if not isinstance(section, dict) or last not in section:
-            raise BadUse(name, "there is no such setting", "See recsys/settings.py")
+            raise BadUse(name, "there is no such setting", "See recsys/settings")
         section[last] = value
     return Settings(**document)
 

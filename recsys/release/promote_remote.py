@@ -96,8 +96,9 @@ def _with_parts(
     )
 
     def commit() -> None:
-        open_store(cluster.source).set_current(number)
+        # First: whether the pointer moved is not certain when moving it fails.
         parts.keep()
+        open_store(cluster.source).set_current(number)
 
     parts.add(number)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from recsys.cli.output import results, table
+from recsys.release.evaluation_report import oracles
 
 METRICS = ("hit@10", "hit@100", "hit@300", "ndcg@10", "mrr", "coverage@10")
 
@@ -22,8 +23,10 @@ def show(document: dict[str, Any]) -> None:
         "anonymous, whole chain": document["anonymous"]["chain"],
         "anonymous, retrieval": document["anonymous"]["retrieval"],
         **document["baselines"],
-        **_oracles(document.get("oracle", {})),
+        **oracles(document),
     }
+    if said := verdict(document):
+        results.print(f"{said}\n")
     heading = f"{document['rows']:,} clicks of the days after training"
     results.print(table(heading, ("", *METRICS), rows_of(lines, METRICS), right=METRICS))
     results.print(f"Ranker AUC {document['ranker']['auc']:.3f}{_calibration(document)}")
@@ -32,6 +35,22 @@ def show(document: dict[str, Any]) -> None:
     _show_unseen(document.get("unseen", {}))
     if "ordering" in document:
         _show_ordering(document["ordering"])
+
+
+def verdict(document: dict[str, Any]) -> str:
+    """What an evaluation comes to, in a sentence; nothing where there was nothing to compare with."""
+    if not document["baselines"]:
+        return ""
+    best, found = max(document["baselines"].items(), key=lambda one: one[1]["hit@10"])
+    own = document["chain"]["hit@10"]
+    gain = document.get("differences", {}).get(f"chain - {best}", {}).get("hit@10")
+    apart = "" if gain is None else f" ({difference(gain)})"
+    sure = "" if gain is None or gain["interval"][0] > 0 or gain["interval"][1] < 0 else ", within noise"
+    name = best.replace("_", " ")
+    return (
+        f"Of 100 clicks {100 * own:.1f} are among the ten items shown; with {name}, the best baseline here, "
+        f"{100 * found['hit@10']:.1f}{sure}{apart}."
+    )
 
 
 def _show_visitors(document: dict[str, Any]) -> None:
@@ -50,6 +69,7 @@ def _show_visitors(document: dict[str, Any]) -> None:
         for kind, one in found.items()
     ]
     heads = ("", "rows", "chain hit@10", "ndcg@10", "popularity hit@10", "ratio")
+    results.print()
     results.print(table("Visitors whom nobody knows, after their first clicks", heads, rows, right=heads[1:]))
     if limit := document["anonymous"].get("bound"):
         results.print(
@@ -68,12 +88,14 @@ def _show_intervals(document: dict[str, Any]) -> None:
         (name.replace("_", " "), *(f"{ends[metric][0]:.3f} – {ends[metric][1]:.3f}" for metric in names))
         for name, ends in found.items()
     ]
+    results.print()
     results.print(table("95 % intervals over users", ("", *names), rows, right=names))
     differences = [
         (name.replace("_", " "), *(difference(one[metric]) for metric in names[:2]))
         for name, one in document.get("differences", {}).items()
     ]
     if differences:
+        results.print()
         results.print(table("Differences, paired by row", ("", *names[:2]), differences, right=names))
 
 
@@ -82,6 +104,7 @@ def _show_unseen(found: dict[str, Any]) -> None:
         return
     lines = {"whole chain": found["chain"], "retrieval alone": found["retrieval"], **found["baselines"]}
     heading = f"{found['rows']:,} clicks on items new to the user, what they had clicked before filtered out"
+    results.print()
     results.print(table(heading, ("", *METRICS), rows_of(lines, METRICS), right=METRICS))
 
 
@@ -93,12 +116,14 @@ def _show_ordering(found: dict[str, Any]) -> None:
         for one in curve
     ]
     columns = ("", "setting", *names)
+    results.print()
     results.print(table(f"Ordering, {found['rows']:,} clicks", columns, rows, right=columns[1:]))
     estimates = [
         (one["policy"], one["estimator"], number(one["value"]), number(one["truth"]))
         for one in found["off_policy"]
     ]
     heads = ("policy", "estimator", "value", "truth")
+    results.print()
     results.print(table("Off-policy estimates of hit@1", heads, estimates, right=heads[2:]))
 
 
@@ -119,11 +144,6 @@ def difference(found: dict[str, Any]) -> str:
     """A difference with its interval."""
     low, high = found["interval"]
     return f"{found['mean']:+.3f} ({low:+.3f} – {high:+.3f})"
-
-
-def _oracles(found: dict[str, Any]) -> dict[str, Any]:
-    """Those of the days that are evaluated, where the data set tells them apart."""
-    return {name: one for name, one in found.items() if "valid_days" in name} or found
 
 
 def number(value: float | None) -> str:

@@ -49,15 +49,19 @@ def recommenders(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return own | dict(document.get("baselines", {}))
 
 
+def oracles(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What could be found by who knew how the data was made; of the days measured, where the data tells."""
+    found = {name: one for name, one in document.get("oracle", {}).items() if isinstance(one, Mapping)}
+    return {name: one for name, one in found.items() if "valid_days" in name} or found
+
+
 def _headline(document: Mapping[str, Any]) -> str:
     intervals = document.get("intervals", {})
     rows = [_line(name, found, intervals.get(name, {})) for name, found in recommenders(document).items()]
     hidden = document.get("anonymous", {})
     if "chain" in hidden:
         rows.append(_line("chain, anonymous", hidden["chain"], intervals.get("anonymous", {})))
-    for name, found in document.get("oracle", {}).items():
-        if isinstance(found, Mapping):
-            rows.append(_line(name, found, {}))
+    rows += [_line(name, found, {}) for name, found in oracles(document).items()]
     omitted = [f"{name}: {why}" for name, why in document.get("omitted", {}).items()]
     auc = document.get("ranker", {}).get("auc")
     said = (

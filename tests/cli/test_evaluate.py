@@ -224,3 +224,23 @@ def test_the_best_of_a_search_meets_the_recipe_when_asked(
     assert ("judged" in json.loads(found.stdout)) == bool(judges)
     one = CliRunner().invoke(app, ["tune", "--judge", "1"])
     assert isinstance(one.exception, BadUse)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ([0.04, 0.06], "als, the best baseline here, 31.0 (+0.050 "),
+        ([-0.1, 0.2], "31.0, within noise (+0.050"),
+    ],
+)
+def test_an_evaluation_says_in_a_sentence_what_it_comes_to(ends: list[float], said: str) -> None:
+    gain = {"hit@10": {"mean": 0.05, "interval": ends}}
+    document = DOCUMENT | {
+        "chain": GAIN | {"hit@10": 0.36},
+        "baselines": {"popularity": GAIN | {"hit@10": 0.1}, "als": GAIN},
+        "differences": {"chain - als": gain, "chain - popularity": {}},
+    }
+    found = evaluate_tables.verdict(document)
+    assert found.startswith("Of 100 clicks 36.0 are among the ten items shown")
+    assert said in found
+    assert not evaluate_tables.verdict(DOCUMENT | {"baselines": {}})

@@ -60,7 +60,8 @@ def add(
     elif done.release == done.parent:
         results.print(f"Release {done.release} holds these items already; nothing to do.")
     else:
-        said = f"Release {done.release}: {done.added} items added, {done.updated} updated"
+        items = "item" if done.added == 1 else "items"
+        said = f"Release {done.release}: {done.added} {items} added, {done.updated} updated"
         results.print(said + _remarks(done.unknown_categories, done.images_missing))
 
 

@@ -68,20 +68,22 @@ def read_item_file(path: Path, images: Path | None = None) -> ItemFile:
         images: Folder with `<item_id>.jpg` of some of them.
 
     Raises:
-        BadUse: The file is of another kind, or there is no such folder of images.
+        BadUse: There is no such file, or it is of another kind, or there is no such folder of images.
         BadData: It cannot be read, or a column or row cannot be used; names it.
     """
     if images is not None and not images.is_dir():
         raise BadUse(str(images), "there is no such folder", "Give the folder that holds <item_id>.jpg")
+    if path.suffix not in (".parquet", ".csv"):
+        raise BadUse(str(path), f"{path.suffix or 'no suffix'} is neither .parquet nor .csv", "Convert it")
+    if not path.is_file():
+        raise BadUse(str(path), "there is no such file", "Give a .parquet or .csv of items")
     if path.suffix == ".parquet":
         items = _read(path, str(path))
-    elif path.suffix == ".csv":
+    else:
         with TemporaryDirectory() as folder:
             copy = Path(folder, "items.parquet")
             pq.write_table(_from_csv(path), copy)
             items = _read(copy, str(path))
-    else:
-        raise BadUse(str(path), f"{path.suffix or 'no suffix'} is neither .parquet nor .csv", "Convert it")
     if items.empty:
         raise BadData(str(path), "holds no items", "Give at least one")
     found = (images / f"{item}.jpg" if images is not None else None for item in items["item_id"].tolist())
@@ -114,10 +116,27 @@ def _from_csv(path: Path) -> pa.Table:
     }
     options = pyarrow.csv.ConvertOptions(column_types=text, strings_can_be_null=True)
     try:
-        return pyarrow.csv.read_csv(path, convert_options=options)
+        table = pyarrow.csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError) as error:
         cause = str(error).splitlines()[0].rstrip(".")
         raise BadData(str(path), f"not a CSV file ({cause})", "Export it again") from error
+    for name, dtype in _COLUMNS.present(table.column_names).items():
+        if dtype.kind != "O" and pa.types.is_string(table[name].type):
+            _refuse_words(path, name, table[name].to_pandas())
+    return table
+
+
+def _refuse_words(path: Path, column: str, values: pd.Series) -> None:
+    """Names the row for which a column of numbers was read as text.
+
+    Raises:
+        BadData: There is one.
+    """
+    words = (pd.to_numeric(values, errors="coerce").isna() & values.notna()).to_numpy()
+    if words.any():
+        row = int(np.argmax(words))
+        said = f"holds {values[row]!r}, which is no number"
+        raise BadData(f"{path} column {column} row {row}", said, "Correct the row, or leave it out")
 
 
 def _names() -> tuple[str, ...]:

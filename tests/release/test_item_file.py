@@ -54,7 +54,7 @@ def test_pictures_count_for_what_the_file_is(tmp_path: Path) -> None:
         ({"price": [1.0, 2.0, -3.0]}, r"row 2: price is negative"),
         ({"item_id": [5, 5, 6]}, r"item 5 is there twice"),
         ({"item_id": [5, -1, 6]}, r"row 1: item_id is negative"),
-        ({"category_l1": ["a", "b", "c"]}, r"column category_l1: holds .*string"),
+        ({"category_l1": ["a", "b", "c"]}, r"column category_l1( row 0: holds 'a'|: holds .*string)"),
         ({"item_gender": [0.5, 1, 2]}, r"column item_gender row 0"),
     ],
 )
@@ -66,6 +66,13 @@ def test_bad_rows_are_named_and_nothing_is_added(
     with pytest.raises(BadData, match=said) as raised:
         read_item_file(path)
     assert str(path) in str(raised.value)
+
+
+def test_a_word_among_numbers_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    _written(new_items(price=["1.5", "", "cheap"]), path)
+    with pytest.raises(BadData, match=r"column price row 2: holds 'cheap', which is no number"):
+        read_item_file(path)
 
 
 def test_missing_column_and_empty_file(tmp_path: Path) -> None:
@@ -81,8 +88,11 @@ def test_what_is_no_item_file(tmp_path: Path) -> None:
         read_item_file(tmp_path / "items.parquet")
     with pytest.raises(BadUse, match=r"neither \.parquet nor \.csv"):
         read_item_file(tmp_path / "items.xlsx")
-    with pytest.raises(BadData, match="not a CSV file"):
+    with pytest.raises(BadUse, match="no such file"):
         read_item_file(tmp_path / "none.csv")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(BadData, match="not a CSV file"):
+        read_item_file(tmp_path / "empty.csv")
     path = _written(new_items(), tmp_path / "items.csv")
     with pytest.raises(BadUse, match="no such folder"):
         read_item_file(path, tmp_path / "pictures")

@@ -68,9 +68,12 @@ class RemoteStore(Releases):
     def numbers(self) -> tuple[int, ...]:
         """The published release numbers, ascending."""
         with self._reachable():
-            found = self._fs.glob(f"{self._root}/*/{MANIFEST_FILE}")
-        names = (Path(path).parent.name for path in found)
-        return tuple(sorted(int(name) for name in names if name.isdigit()))
+            try:
+                found = self._fs.ls(self._root, detail=False)  # not glob: to that no answer is an empty store
+            except FileNotFoundError:
+                return ()
+            names = (path.rstrip("/").rpartition("/")[2] for path in found)
+            return tuple(sorted(int(name) for name in names if name.isdigit() and self._is_published(name)))
 
     def show(self, number: int) -> Manifest:
         """The manifest of a release; see `Releases.show`."""
@@ -96,6 +99,13 @@ class RemoteStore(Releases):
             if digest.hexdigest() != entry.sha256:
                 cause = "missing, or its sha256 differs from the manifest's"
                 raise BadData(f"{name} of release {number} in {self}", cause, "Publish it again")
+
+    def _is_published(self, name: str) -> bool:
+        try:
+            self._fs.info(f"{self._root}/{name}/{MANIFEST_FILE}")
+        except FileNotFoundError:
+            return False
+        return True
 
     def _place(self, manifest: Manifest) -> int:
         while True:

@@ -52,6 +52,22 @@ def test_unknown_protocol_is_refused() -> None:
         open_store("nowhere://bucket")
 
 
+def test_a_store_that_does_not_answer_is_not_empty(
+    store: RemoteStore, artefacts: Path, window: DataWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(store, artefacts, window)
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError("no route to the store")
+
+    for name in ("ls", "info"):
+        with monkeypatch.context() as broken:
+            broken.setattr(store._fs, name, refused)
+            with pytest.raises(Unavailable, match="no route to the store"):
+                store.numbers()
+    assert store.numbers() == (1,)
+
+
 def test_releases_are_numbered_whole_and_idempotent(
     store: RemoteStore, artefacts: Path, window: DataWindow
 ) -> None:

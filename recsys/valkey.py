@@ -33,5 +33,5 @@ def unavailable(error: Exception) -> Unavailable:
     Args:
         error: What the client raised; its text is kept, on one line.
     """
-    cause = " ".join(str(error).split()) or type(error).__name__
+    cause = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return Unavailable("Valkey", cause, "Start it with `recsys up`, or set RECSYS_VALKEY__URL.")

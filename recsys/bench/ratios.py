@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from recsys.bench.options import GATEWAYS, REFERENCES, STATIC_TOWER
+from recsys.bench.options import EMBEDDED, GATEWAYS, REFERENCES, STATIC_TOWER
 
 _Find = Callable[..., float | None]
 
-_DRIVERS: Final = {"floor": "in process", "gateway": "http", "gateway_fused": "http"}
-_JUDGED: Final = ("ensemble", "fused")
+_DRIVERS: Final = {"floor": "in process", **dict.fromkeys(GATEWAYS, "http")}
+_ENSEMBLES: Final = ("ensemble", EMBEDDED)
+"""Fourteen models, by where their stages run."""
+_JUDGED: Final = (*_ENSEMBLES, "fused")
 P50: Final = "p50_ms"
 CPU: Final = "servers_cpu_ms"
 RPS: Final = "throughput_rps"
@@ -51,16 +53,19 @@ def _against_reference(find: _Find) -> list[dict[str, Any]]:
     sixteen, many = {**one, "concurrency": 16}, {**one, "concurrency": 64}
     entries = [
         _ratio(
-            "ensemble: p50 at concurrency 1, reference / ensemble",
+            f"{name}: p50 at concurrency 1, reference / {name}",
             find("reference", P50, **one),
-            find("ensemble", P50, **one),
+            find(name, P50, **one),
             at_least=7,
         )
+        for name in _ENSEMBLES
     ]
     for name, cell, goal in (
         ("ensemble", sixteen, 20),
+        (EMBEDDED, sixteen, 20),
         ("fused", sixteen, None),
         ("gateway", many, 40),
+        ("gateway_embedded", many, 40),
         ("gateway_fused", many, None),
     ):
         for reference in REFERENCES:
@@ -137,7 +142,7 @@ def _own(
     for name in dict.fromkeys(run["variant"] for run in runs):
         for half in (run for run in runs if run["variant"] == name and run["share"]):
             title = f"{name}: p99 / p50 at {half['share']:.0%} of its best, {half['rate']:g} requests/s"
-            goal = 4 if name == "ensemble" else None
+            goal = 4 if name in _ENSEMBLES else None
             entries.append(_ratio(title, half["p99_ms"], half[P50], at_most=goal))
     return entries
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsys.bench import machine, static_tower, users
-from recsys.bench.options import REFERENCES, STATIC_TOWER
+from recsys.bench.options import EMBEDDED, REFERENCES, STATIC_TOWER
 from recsys.bench.reference import repository as reference
 from recsys.bench.target import Target
 from recsys.errors import RecsysError
@@ -108,9 +108,9 @@ class Variant:
     def __init__(self, name: str, shop: Shop) -> None:
         self.name = name
         self._shop = shop
-        serving = shop.settings.serving.model_copy(
-            update={"variant": "fused" if name == "fused" else "ensemble"}
-        )
+        way = {"variant": "fused" if name == "fused" else "ensemble"}
+        way |= {"stages": "embedded" if name == EMBEDDED else "processes"}
+        serving = shop.settings.serving.model_copy(update=way)
         self._settings = shop.settings.model_copy(update={"serving": serving})
         self._folder = shop.folder / name
         self._server = TritonServer(self._folder / "models", self._folder, self._settings)

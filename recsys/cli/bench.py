@@ -29,6 +29,9 @@ _WIDE = 160
 @app.command()
 def serving(
     *,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Also the fourteen models with their stages in Triton itself.")
+    ] = False,
     fused: Annotated[
         bool, typer.Option("--fused", help="Also ensemble_fused: all stages in one process.")
     ] = False,
@@ -69,13 +72,14 @@ def serving(
 
     Servers of its own, on free ports of 127.0.0.1, serve the current release; those that run are not touched.
     """
-    from recsys.bench.options import GATEWAYS, REFERENCES, STATIC_TOWER, Options
+    from recsys.bench.options import EMBEDDED, GATEWAYS, REFERENCES, STATIC_TOWER, Options
     from recsys.bench.report import write
     from recsys.bench.serving import measure
     from recsys.local.services import require_release
 
     settings = get_settings()
     chosen = {
+        EMBEDDED: embedded,
         "fused": fused,
         STATIC_TOWER: static_tower,
         **dict.fromkeys(REFERENCES, reference),

@@ -62,7 +62,8 @@ def plan_triton(context: Context, name: str = "triton") -> Launch:
     if name != "triton":
         settings = _with_any_ports(settings)
     ports = triton.Ports.choose(_with_previous_ports(settings, context.previous))
-    return Launch(triton.command(models, folder, ports), ports.endpoints(), triton.environment(settings))
+    line = triton.command(models, folder, ports, settings.serving)
+    return Launch(line, ports.endpoints(), triton.environment(settings))
 
 
 def plan_worker(context: Context) -> Launch:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsys.errors import RecsysError
+from recsys.errors import BadUse, RecsysError
 from recsys.release.fetch import fetch, options_parser
 from recsys.serving.repository import assemble
 from recsys.settings import Settings, get_settings
@@ -30,8 +30,13 @@ def prepare(source: str, home: Path, settings: Settings, number: int = 0) -> int
         The number of the release that will be served.
 
     Raises:
+        BadUse: The settings ask for what the image has not.
         RecsysError: The release cannot be fetched or is damaged.
     """
+    if settings.serving.stages != "processes":
+        raise BadUse(
+            "RECSYS_SERVING__STAGES", "the image holds no backend but Triton's own", "Set it to processes"
+        )
     number = fetch(source, home, number)
     models = home / "triton" / "models"
     models.parent.mkdir(parents=True, exist_ok=True)

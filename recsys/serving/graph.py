@@ -178,6 +178,7 @@ MODELS: Final[tuple[Model, ...]] = (
         "scores how likely a click is",
         inputs=_RANKER_INPUTS,
         outputs={"score": "click_scores"},
+        parameters=("ranker_threads",),
     ),
     Model(
         "softmax_sampling",

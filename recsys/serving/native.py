@@ -92,6 +92,7 @@ def config(model: Model, settings: ServingSettings, versions: Sequence[int]) -> 
         versions: The releases that it serves.
     """
     kind = "KIND_GPU" if settings.onnx_backend == "triton-gpu" else "KIND_CPU"
+    settings = settings.model_copy(update={"stages": "processes"})  # it has no part in Python's lock
     lines = [
         line
         for line in model_config(model, settings, "", versions).splitlines()

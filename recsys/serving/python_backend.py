@@ -16,10 +16,11 @@ import numpy as np
 
 from recsys.errors import RecsysError
 from recsys.serving.gently import gently, load_niceness
-from recsys.serving.graph import RELEASES_PARAMETER, Model, model
+from recsys.serving.graph import RELEASES_PARAMETER, Model, is_optional, model
 from recsys.serving.measurements import publisher
 from recsys.serving.stage import Arrays, Stage, close_stages, load_stage
 from recsys.serving.tensors import TENSORS
+from recsys.serving.wires import Packing
 
 if TYPE_CHECKING:
     from recsys.serving.store import Store
@@ -49,9 +50,14 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        self._stage = gently(lambda: self._loaded(artefacts, parameters, _example(config)), load_niceness())
+        packing = Packing.read(parameters)
+        self._inputs = tuple(port["name"] for port in config["input"])
+        self._stage = gently(
+            lambda: self._loaded(artefacts, parameters, packing.unpack(_example(config))), load_niceness()
+        )
+        self._wired = WiredStage(self._model, self._stage, packing)
         labels = {"model": args["model_name"], "version": args["model_version"]}
-        self._publisher = publisher(self._stage, labels, _triton)
+        self._publisher = publisher(self._stage, labels, self.metrics_module)
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not look through it again
         gc.set_threshold(*_COLLECT_AFTER)
@@ -72,6 +78,10 @@ class TritonPythonModel:
         """
         return load_stage(model, artefacts, parameters, _store() if model.store else None)
 
+    def metrics_module(self) -> Any:
+        """Where a stage's measurements go: `triton_python_backend_utils`, or what looks like it."""
+        return _triton()
+
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer the requests that Triton hands over together.
 
@@ -82,9 +92,9 @@ class TritonPythonModel:
             One of Triton's responses for each.
         """
         triton = _triton()
-        batch = [_arrays(self._model, request, triton.get_input_tensor_by_name) for request in requests]
+        batch = [_arrays(self._inputs, request, triton.get_input_tensor_by_name) for request in requests]
         responses = []
-        for outcome in answer(self._model, self._stage, batch):
+        for outcome in answer(self._model, self._wired, batch):
             if isinstance(outcome, str):
                 responses.append(triton.InferenceResponse(error=triton.TritonError(outcome)))
             else:
@@ -99,13 +109,43 @@ class TritonPythonModel:
         close_stages([self._stage])
 
 
+class WiredStage:
+    """A stage that takes and makes what travels between the models.
+
+    Args:
+        model: Whose stage it is.
+        stage: The stage.
+        packing: Of the model's tensors.
+    """
+
+    def __init__(self, model: Model, stage: Stage, packing: Packing) -> None:
+        self._model = model
+        self._stage = stage
+        self._packing = packing
+        self._optional = {port for port, name in model.inputs.items() if is_optional(name)}
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Run the stage.
+
+        Args:
+            inputs: What came over the wires, [B, ...]; an optional one that is missing becomes its default.
+
+        Returns:
+            What goes over them, [B, ...].
+        """
+        unpacked = self._packing.unpack(inputs)
+        for port in self._optional - unpacked.keys():
+            unpacked[port] = _default(self._model, port, _rows(inputs))
+        return self._packing.pack(self._stage.run(unpacked))
+
+
 def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outcome]:
     """Run a stage once for many requests.
 
     Args:
         model: Whose stage it is.
         stage: The stage.
-        requests: Each request's inputs, [b, ...] with b of its own.
+        requests: Each request's inputs, [b, ...] with b of its own; an optional one may be missing.
 
     Returns:
         Each request's outputs, or its error. When the stage fails for all of them together it is run for
@@ -114,8 +154,7 @@ def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outco
     if len(requests) == 1:
         return [_run(model, stage, requests[0])]
     try:
-        stacked = {name: np.concatenate([request[name] for request in requests]) for name in requests[0]}
-        outputs = stage.run(stacked)
+        outputs = stage.run(_stacked(model, requests))
     except Exception:  # noqa: BLE001 - whose fault it is shows when each request runs alone
         return [_run(model, stage, request) for request in requests]
     outcomes: list[Outcome] = []
@@ -155,16 +194,30 @@ def _rows(request: Arrays) -> int:
     return len(next(iter(request.values())))
 
 
-def _arrays(model: Model, request: Any, get: Callable[[Any, str], Any]) -> Arrays:
-    """A request's inputs as arrays; an optional one that is missing becomes its default."""
-    given = {port: get(request, port) for port in model.inputs}
-    arrays = {port: tensor.as_numpy() for port, tensor in given.items() if tensor is not None}
-    rows = _rows(arrays)
-    for port in given.keys() - arrays.keys():
-        # Only the ensemble's own inputs are optional, and their widths are numbers.
-        tensor = TENSORS[model.inputs[port]]
-        arrays[port] = tensor.neutral(rows, tuple(map(int, tensor.shape)))
-    return arrays
+def _arrays(inputs: Sequence[str], request: Any, get: Callable[[Any, str], Any]) -> Arrays:
+    """A request's inputs as arrays, those that it gives."""
+    given = {name: get(request, name) for name in inputs}
+    return {name: tensor.as_numpy() for name, tensor in given.items() if tensor is not None}
+
+
+def _stacked(model: Model, requests: Sequence[Arrays]) -> Arrays:
+    """All requests' inputs one above the other; one that some give and others do not is filled in."""
+    names = dict.fromkeys(name for request in requests for name in request)
+    return {
+        name: np.concatenate(
+            [
+                request[name] if name in request else _default(model, name, _rows(request))
+                for request in requests
+            ]
+        )
+        for name in names
+    }
+
+
+def _default(model: Model, port: str, rows: int) -> np.ndarray:
+    tensor = TENSORS[model.inputs[port]]
+    # Only the ensemble's own inputs are optional, and their widths are numbers.
+    return tensor.neutral(rows, tuple(map(int, tensor.shape)))
 
 
 def _example(config: Mapping[str, Any]) -> Arrays:

@@ -10,6 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from recsys.serving import wires
+from recsys.serving.embedded.build import BACKEND
 from recsys.serving.graph import (
     ENSEMBLE,
     ENSEMBLE_INPUTS,
@@ -20,9 +22,10 @@ from recsys.serving.graph import (
     RELEASES_PARAMETER,
     Model,
     edges,
+    is_optional,
     steps,
 )
-from recsys.serving.tensors import TENSORS
+from recsys.serving.wires import Wire
 from recsys.settings import ServingSettings
 
 REPOSITORY_DIR: Final = Path("triton_model_repository")
@@ -31,6 +34,10 @@ MODEL_PY: Final = '''"""Hands Triton's requests to the stage that is named like 
 from recsys.serving.python_backend import TritonPythonModel  # noqa: F401
 '''
 
+TURN: Final = "python"
+"""The resource of Triton's that one model at a time holds where all share one Python."""
+
+_BACKENDS: Final = {"processes": "python", "embedded": BACKEND}
 _TYPES: Final = {
     np.dtype("int32"): "TYPE_INT32",
     np.dtype("int64"): "TYPE_INT64",
@@ -51,19 +58,21 @@ def model_config(
     """
     parameters = {RELEASES_PARAMETER: releases}
     parameters |= {name: str(getattr(settings, name)) for name in model.parameters}
+    parameters |= wires.parameters(model, settings)
+    inputs, outputs = wires.ports(model.inputs, settings), wires.ports(model.outputs, settings)
     numbers = ", ".join(map(str, sorted(versions)))
     return "\n".join(
         [
             f"# {model.name} {model.does}. Rendered by recsys.serving.graph; do not edit.",
             f'name: "{model.name}"',
-            'backend: "python"',
+            f'backend: "{_BACKENDS[settings.stages]}"',
             f"max_batch_size: {settings.max_batch_size}",
-            *_ports("input", model.inputs, settings),
-            *_ports("output", model.outputs, settings),
-            f"instance_group [ {{ kind: KIND_CPU, count: {_instances(model, settings)} }} ]",
+            *_ports("input", inputs, settings),
+            *_ports("output", outputs, settings),
+            _instance_group(model, settings),
             # A queue delay would be paid once a model, fourteen times a request.
             "dynamic_batching { max_queue_delay_microseconds: 0 }",
-            *_warm_up(model.inputs, settings),
+            *_warm_up(inputs, settings),
             f"version_policy {{ specific {{ versions: [ {numbers} ] }} }}",
             *(_parameter(name, value) for name, value in sorted(parameters.items())),
             "",
@@ -85,12 +94,16 @@ def ensemble_config(settings: ServingSettings, version: int = 1, name: str = ENS
             f'name: "{name}"',
             'platform: "ensemble"',
             f"max_batch_size: {settings.max_batch_size}",
-            *_ports("input", {name: name for name in ENSEMBLE_INPUTS}, settings),
-            *_ports("output", {name: name for name in (*ENSEMBLE_OUTPUTS, PROPENSITIES)}, settings),
+            *_ports("input", wires.ports({name: name for name in ENSEMBLE_INPUTS}, settings), settings),
+            *_ports(
+                "output",
+                wires.ports({name: name for name in (*ENSEMBLE_OUTPUTS, PROPENSITIES)}, settings),
+                settings,
+            ),
             f"version_policy {{ specific {{ versions: [ {version} ] }} }}",
             "ensemble_scheduling {",
             "  step [",
-            ",\n".join(_step(model, version) for model in steps(settings.variant)),
+            ",\n".join(_step(model, version, settings) for model in steps(settings.variant)),
             "  ]",
             "}",
             "",
@@ -161,9 +174,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _instances(model: Model, settings: ServingSettings) -> int:
+def _instance_group(model: Model, settings: ServingSettings) -> str:
     """Processes of a model: the fourteen run beside each other already, one fused process is alone."""
-    return settings.fused_instances if model.name == FUSED else 1
+    count = settings.fused_instances if model.name == FUSED else 1
+    return f"instance_group [ {{ kind: KIND_CPU, count: {count}{_turn(model, settings)} }} ]"
+
+
+def _turn(model: Model, settings: ServingSettings) -> str:
+    """A model's place in the queue for Python's lock, where all models share one.
+
+    Without it models that are ready at once would fight for the lock, and each would start with the first
+    request that comes instead of with all that the model before is about to hand on. The later a model the
+    sooner its turn: what is under way is finished while those who come after gather at the door.
+    """
+    if settings.stages != "embedded" or model not in MODELS:
+        return ""
+    order = len(MODELS) - MODELS.index(model)
+    return (
+        f', rate_limiter {{ resources [ {{ name: "{TURN}", global: true, count: 1 }} ], priority: {order} }}'
+    )
 
 
 def _only_flags(tensors: Sequence[str]) -> bool:
@@ -171,40 +200,35 @@ def _only_flags(tensors: Sequence[str]) -> bool:
     return all(name.endswith("_flags") for name in tensors)
 
 
-def _ports(kind: str, ports: Mapping[str, str], settings: ServingSettings) -> list[str]:
+def _ports(kind: str, ports: Mapping[str, Wire], settings: ServingSettings) -> list[str]:
     entries = []
-    for name, tensor_name in ports.items():
-        tensor = TENSORS[tensor_name]
-        dims = ", ".join(map(str, tensor.dims(settings)))
-        optional = ", optional: true" if kind == "input" and tensor.default is not None else ""
-        entries.append(
-            f'  {{ name: "{name}", data_type: {_TYPES[tensor.dtype]}, dims: [ {dims} ]{optional} }}'
-        )
+    for name, wire in ports.items():
+        dims = ", ".join(map(str, wire.dims(settings)))
+        optional = ", optional: true" if kind == "input" and is_optional(wire.tensors[0]) else ""
+        entries.append(f'  {{ name: "{name}", data_type: {_TYPES[wire.dtype]}, dims: [ {dims} ]{optional} }}')
     return [f"{kind} [", ",\n".join(entries), "]"]
 
 
-def _warm_up(ports: Mapping[str, str], settings: ServingSettings) -> list[str]:
+def _warm_up(ports: Mapping[str, Wire], settings: ServingSettings) -> list[str]:
     """A request of zeros before the model counts as ready, so that no shopper pays for what is lazy."""
     inputs = []
-    for name, tensor_name in ports.items():
-        tensor = TENSORS[tensor_name]
-        dims = ", ".join(map(str, tensor.dims(settings)))
-        value = f"data_type: {_TYPES[tensor.dtype]}, dims: [ {dims} ], zero_data: true"
+    for name, wire in ports.items():
+        dims = ", ".join(map(str, wire.dims(settings)))
+        value = f"data_type: {_TYPES[wire.dtype]}, dims: [ {dims} ], zero_data: true"
         inputs.append(f'    inputs {{ key: "{name}", value: {{ {value} }} }}')
     return ["model_warmup [ {", '    name: "zeros"', "    batch_size: 1", *inputs, "} ]"]
 
 
-def _step(model: Model, version: int) -> str:
+def _step(model: Model, version: int, settings: ServingSettings) -> str:
     maps = [
-        *(f'      input_map {{ key: "{name}", value: "{tensor}" }}' for name, tensor in model.inputs.items()),
-        *(
-            f'      output_map {{ key: "{name}", value: "{tensor}" }}'
-            for name, tensor in model.outputs.items()
-        ),
+        f'      {kind}_map {{ key: "{port}", value: "{wire.name}" }}'
+        for kind, tensors in (("input", model.inputs), ("output", model.outputs))
+        for port, wire in wires.ports(tensors, settings).items()
     ]
     head = [f'      model_name: "{model.name}"', f"      model_version: {version}"]
     return "\n".join(["    {", *head, *maps, "    }"])
 
 
 def _parameter(name: str, value: str) -> str:
-    return f'parameters {{ key: "{name}", value: {{ string_value: "{value}" }} }}'
+    quoted = value.replace('"', '\\"')
+    return f'parameters {{ key: "{name}", value: {{ string_value: "{quoted}" }} }}'

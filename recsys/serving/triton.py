@@ -20,10 +20,12 @@ from recsys import tracing
 from recsys.errors import RecsysError, Unavailable
 from recsys.local import process
 from recsys.local.ports import LOOPBACK, choose_port
+from recsys.serving.embedded import build
 from recsys.serving.gently import VARIABLE as LOAD_NICE
 from recsys.serving.graph import ENSEMBLE, steps
+from recsys.serving.render import TURN
 from recsys.serving.wheel import prepare_backends, server_folder
-from recsys.settings import Settings
+from recsys.settings import ServingSettings, Settings
 
 _POLL_S: Final = 0.05
 _PROBE_TIMEOUT_S: Final = 1.0
@@ -62,7 +64,7 @@ class Ports:
         return {name: f"{LOOPBACK}:{getattr(self, name)}" for name in ("http", "grpc", "metrics")}
 
 
-def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
+def command(models_dir: Path, run_dir: Path, ports: Ports, serving: ServingSettings) -> list[str]:
     """The command line of a server on the loopback address.
 
     Models are loaded at the start and on request only (`--model-control-mode=explicit`), so that a file
@@ -72,11 +74,14 @@ def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
         models_dir: The model repository.
         run_dir: Folder of the server's own for backends and notes.
         ports: Where it listens.
+        serving: Where the stages run.
 
     Raises:
         RecsysError: The wheel is missing or does not fit this machine.
     """
     backends = prepare_backends(run_dir)
+    if serving.stages == "embedded":
+        build.place(backends)
     options = {
         "model-repository": models_dir.resolve(),
         "backend-directory": backends.resolve(),
@@ -95,6 +100,8 @@ def command(models_dir: Path, run_dir: Path, ports: Ports) -> list[str]:
     }
     server = server_folder() / "bin" / "tritonserver"
     flags = [f"--{name}={value}" for name, value in options.items()]
+    if serving.stages == "embedded":
+        flags += ["--rate-limit=execution_count", f"--rate-limit-resource={TURN}:1"]
     if url := tracing.endpoint():
         flags += tracing.triton_options(url)
     return [str(server), "--disable-auto-complete-config", *flags]
@@ -182,7 +189,7 @@ class TritonServer:
             Unavailable: It was not ready in time; it is stopped again.
         """
         ports = Ports.choose(self._settings)
-        line = command(self._models_dir, self._run_dir, ports)
+        line = command(self._models_dir, self._run_dir, ports, self._settings.serving)
         variables = {**os.environ, **environment(self._settings)}
         begun = self.log_file.stat().st_size if self.log_file.is_file() else 0
         self.process = process.spawn(line, self.log_file, variables)

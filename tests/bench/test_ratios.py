@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from recsys.bench.cell import Cell
 from recsys.bench.ratios import ratios
 
@@ -15,19 +17,20 @@ def found(runs: list[dict[str, Any]], boots: list[dict[str, Any]] | None = None)
     return {entry["name"]: entry for entry in ratios(runs, boots or [])}
 
 
-def test_against_the_reference(run_of: RunOf) -> None:
+@pytest.mark.parametrize("name", ["ensemble", "ensemble_embedded"])
+def test_against_the_reference(run_of: RunOf, name: str) -> None:
     sixteen = Cell(concurrency=16)
     entries = found(
         [
-            run_of("ensemble", 10.0),
+            run_of(name, 10.0),
             run_of("reference", 100.0),
-            run_of("ensemble", 20.0, sixteen),
+            run_of(name, 20.0, sixteen),
             run_of("reference", 250.0, sixteen),
         ]
     )
-    slower = entries["ensemble: p50 at concurrency 1, reference / ensemble"]
+    slower = entries[f"{name}: p50 at concurrency 1, reference / {name}"]
     assert (slower["value"], slower["at_least"], slower["met"]) == (10.0, 7, True)
-    more = entries["ensemble: requests/s at concurrency 16, ensemble / reference"]
+    more = entries[f"{name}: requests/s at concurrency 16, {name} / reference"]
     assert (more["value"], more["met"]) == (12.5, False)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from factories.release import make_release
 
+from recsys.errors import BadUse
 from recsys.release.manifest import DataWindow
 from recsys.release.store import ReleaseStore
 from recsys.serving.container import main, prepare
@@ -38,3 +39,9 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().err
     assert "no release is current" in said
     assert said.count("\n") == 1
+
+
+def test_what_the_image_cannot_do_is_refused(source: Path, tmp_path: Path) -> None:
+    settings = Settings(serving=ServingSettings(stages="embedded"))
+    with pytest.raises(BadUse, match=r"RECSYS_SERVING__STAGES.*processes"):
+        prepare(str(source), tmp_path / "home", settings)

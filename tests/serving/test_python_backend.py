@@ -16,6 +16,7 @@ from recsys.serving.graph import model
 from recsys.serving.python_backend import TritonPythonModel, answer
 from recsys.serving.render import model_config
 from recsys.serving.stage import Arrays
+from recsys.serving.wires import ports
 from recsys.settings import ServingSettings
 
 MODEL = model("item_id_decoder")
@@ -132,21 +133,26 @@ def test_optional_inputs_get_their_defaults(release: Path, triton: SimpleNamespa
     responses = backend.execute(
         [{"user_id": users, "device_type": device, "timestamp": moment}, {"user_id": users}]
     )
-    assert responses[0].tensors["context_device"].tolist() == [[1], [0]]
-    assert responses[0].tensors["context_time"].tolist() == [[5], [6]]
-    assert responses[1].tensors["context_device"].tolist() == [[-1], [-1]]
-    assert (responses[1].tensors["context_time"] > 1_600_000_000).all()
+    devices, moments = (responses[0].tensors["context_preprocessor_int64"][:, at] for at in (0, 1))
+    assert (devices.tolist(), moments.tolist()) == ([1, 0], [5, 6])
+    devices, moments = (responses[1].tensors["context_preprocessor_int64"][:, at] for at in (0, 1))
+    assert devices.tolist() == [-1, -1]
+    assert (moments > 1_600_000_000).all()
 
 
 def test_views_are_made_whole_before_triton_gets_them(release: Path, triton: SimpleNamespace) -> None:
     backend = TritonPythonModel()
     backend.initialize(arguments("unroll_features", release.parent))
+    widths = {
+        name: wire.dims(ServingSettings())[0]
+        for name, wire in ports(model("unroll_features").inputs, ServingSettings()).items()
+    }
     inputs = {
-        name: FakeTensor(name, np.arange(6).reshape(3, 2)[:, 1:]) for name in model("unroll_features").inputs
+        name: FakeTensor(name, np.arange(6 * width).reshape(6, width)[::2]) for name, width in widths.items()
     }
     (response,) = backend.execute([inputs])
     assert all(array.flags["C_CONTIGUOUS"] for array in response.tensors.values())
-    assert response.tensors["user_id_tiled"].tolist() == [[1], [3], [5]]
+    assert response.tensors["unroll_features_int64"][:, 0].tolist() == [0, 8, 16]
 
 
 def test_an_error_becomes_the_requests_response(
@@ -162,4 +168,4 @@ def test_an_error_becomes_the_requests_response(
 def test_a_config_is_json_with_text_dims() -> None:
     """Triton writes 64-bit numbers of a config as text."""
     config = json.loads(arguments("query_tower", Path("r"))["model_config"])
-    assert python_backend._example(config)["user_id"].shape == (1, 1)
+    assert python_backend._example(config)["nvt_user_transform_int64"].shape == (1, 4)

@@ -12,6 +12,7 @@ from tritonclient.grpc import model_config_pb2
 
 from recsys.serving import render
 from recsys.serving.graph import ENSEMBLE, MODELS, model
+from recsys.serving.wires import ports
 from recsys.settings import ServingSettings
 
 COMMITTED = Path(__file__).parents[2] / "triton_model_repository"
@@ -46,8 +47,9 @@ def test_every_model_batches_without_waiting(each: render.Model) -> None:
     assert config.dynamic_batching.max_queue_delay_microseconds == 0
     assert list(config.version_policy.specific.versions) == [2, 3]
     assert config.parameters["releases"].string_value == "/releases"
-    assert [port.name for port in config.input] == list(each.inputs)
-    assert [port.name for port in config.output] == list(each.outputs)
+    assert [port.name for port in config.input] == list(ports(each.inputs, ServingSettings()))
+    assert [port.name for port in config.output] == list(ports(each.outputs, ServingSettings()))
+    assert not config.instance_group[0].HasField("rate_limiter")
     assert all(parameter in config.parameters for parameter in each.parameters)
 
 
@@ -55,6 +57,7 @@ def test_widths_come_from_the_settings() -> None:
     settings = ServingSettings(retrieved=50, ranked=40, returned=30, max_batch_size=8)
     config = parsed(render.model_config(model("filter_seen_items"), settings, "r"))
     dims = {port.name: list(port.dims) for port in (*config.input, *config.output)}
+    assert dims["faiss_retrieval_int32"] == [50 + 1]  # where each candidate is from, and one flag
     assert (dims["candidates"], dims["items"]) == ([50], [40])
     assert config.parameters["ranked"].string_value == "40"
     assert config.max_batch_size == 8
@@ -68,8 +71,9 @@ def test_the_ensemble_is_pinned_to_one_version() -> None:
     assert {step.model_version for step in steps} == {7}
     assert [port.name for port in config.input if not port.optional] == ["user_id"]
     for step, each in zip(steps, MODELS, strict=True):
-        assert dict(step.input_map) == each.inputs
-        assert dict(step.output_map) == each.outputs
+        for map_, tensors in ((step.input_map, each.inputs), (step.output_map, each.outputs)):
+            wanted = ports(tensors, ServingSettings())
+            assert dict(map_) == {port: wire.name for port, wire in wanted.items()}
 
 
 def test_model_py_has_three_lines() -> None:

@@ -39,7 +39,7 @@ def test_a_taken_port_is_named_with_its_setting(service: str) -> None:
 
 
 def test_the_server_listens_here_only_and_loads_when_told(tmp_path: Path) -> None:
-    line = triton.command(tmp_path / "models", tmp_path, triton.Ports(1, 2, 3))
+    line = triton.command(tmp_path / "models", tmp_path, triton.Ports(1, 2, 3), ServingSettings())
     assert {"--http-address=127.0.0.1", "--grpc-address=127.0.0.1", "--metrics-address=127.0.0.1"} <= set(
         line
     )
@@ -101,3 +101,11 @@ def test_a_server_that_does_not_answer_is_not_ready() -> None:
     assert not triton.is_ready(address)
     assert not triton.is_model_ready(address, "ensemble_model")
     assert len(triton.model_names()) == 15
+
+
+def test_models_that_share_a_python_take_turns(tmp_path: Path) -> None:
+    flag = "--rate-limit-resource=python:1"
+    for stages, wanted in (("processes", False), ("embedded", True)):
+        line = triton.command(tmp_path, tmp_path, triton.Ports(1, 2, 3), ServingSettings(stages=stages))
+        assert (flag in line) == wanted
+        assert (tmp_path / "backends" / "stages" / "libtriton_stages.so").is_file() == wanted

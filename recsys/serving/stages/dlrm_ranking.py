@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,10 +53,12 @@ class DlrmRanking:
         model: Its ONNX export, one row a candidate; or, with `items`, the half of it in which users [b, 1]
             and items' parts [b, K, width] meet, as `recsys.release.dlrm_broadcast` rewrites it.
         items: The items' parts.
+        pool: Ranks some of a batch's users beside others, each on one thread; None for one after the other.
     """
 
     model: OnnxModel
     items: ItemParts | None = None
+    pool: ThreadPoolExecutor | None = None
 
     def run(self, inputs: Arrays) -> Arrays:
         """Score.
@@ -73,11 +76,20 @@ class DlrmRanking:
         inputs = inputs | {_TOWER: np.nan_to_num(inputs[_TOWER])}
         step = max(1, _CACHED_ROWS // items)
         try:
-            parts = [self._score(inputs, slice(start, start + step)) for start in range(0, users, step)]
+            spans = [slice(start, start + step) for start in range(0, users, step)]
+            if self.pool is None or len(spans) == 1:
+                parts = [self._score(inputs, span) for span in spans]
+            else:
+                parts = list(self.pool.map(lambda span: self._score(inputs, span), spans))
         except Exception:  # noqa: BLE001 - whatever it raises, retrieval's order beats an error
             _log.exception("ranker failed")
             return {"score": np.full((users, items), np.nan, np.float32)}
         return {"score": np.concatenate(parts)}
+
+    def close(self) -> None:
+        """End the pool's threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
 
     def _score(self, inputs: Arrays, users: slice) -> np.ndarray:
         """Scores [b, K] of some of the users."""
@@ -100,8 +112,10 @@ def load(artefacts: Path, parameters: Mapping[str, str]) -> DlrmRanking:
     Raises:
         BadData: A file is missing, damaged, or wants inputs that serving does not have.
     """
-    del parameters
+    threads = int(parameters.get("ranker_threads", "1"))
+    pool = ThreadPoolExecutor(threads, "ranker") if threads > 1 else None
     if not (artefacts / DLRM_PAIRS_ONNX).is_file():
-        return DlrmRanking(OnnxModel(artefacts / DLRM_ONNX, "score", _INPUTS))
+        return DlrmRanking(OnnxModel(artefacts / DLRM_ONNX, "score", _INPUTS), None, pool)
     pairs = OnnxModel(artefacts / DLRM_PAIRS_ONNX, "score", (*_INPUTS, _PARTS))
-    return DlrmRanking(pairs, ItemParts(OnnxModel(artefacts / DLRM_ITEMS_ONNX, "item_part", _INPUTS)))
+    items = ItemParts(OnnxModel(artefacts / DLRM_ITEMS_ONNX, "item_part", _INPUTS))
+    return DlrmRanking(pairs, items, pool)

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from factories.shop_server import SERVING, Shop, open_shop
 
+STAGES = ("processes", "embedded")
 
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Shared; what a test writes to Valkey it takes away again."""
-    with open_shop(tmp_path_factory.mktemp("shop")) as running:
+
+@pytest.fixture(scope="session", params=STAGES)
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Shared, in both ways in which the stages may run; what a test writes to Valkey it takes away again."""
+    serving = SERVING.model_copy(update={"stages": request.param})
+    with open_shop(tmp_path_factory.mktemp("shop"), serving=serving) as running:
         yield running
 
 
@@ -24,8 +27,9 @@ def fused_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield running
 
 
-@pytest.fixture
-def own_shop(tmp_path: Path) -> Iterator[Shop]:
+@pytest.fixture(params=STAGES)
+def own_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """The test's own, as impatient with Valkey as it is by default."""
-    with open_shop(tmp_path, valkey_timeout_s=0.1) as running:
+    serving = SERVING.model_copy(update={"stages": request.param})
+    with open_shop(tmp_path, serving=serving, valkey_timeout_s=0.1) as running:
         yield running

@@ -92,7 +92,7 @@ def test_a_killed_triton_leaves_nothing_and_a_stopped_one_neither(own_shop: Shop
     with RecommendClient(shop.triton.endpoints["grpc"], timeout_s=10) as client:
         until(lambda: client.recommend([USER])[0].degraded == 0)
     group = shop.triton.process.pid
-    assert len(members(group)) == 15
+    assert len(members(group)) == (1 if shop.settings.serving.stages == "embedded" else 15)
     shop.triton.stop()
     until(lambda: not members(group))
 
@@ -110,12 +110,14 @@ def members(group: int) -> list[int]:
     return found
 
 
-def test_a_broken_release_is_named_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stages", ["processes", "embedded"])
+def test_a_broken_release_is_named_in_one_line(tmp_path: Path, stages: str) -> None:
+    serving = SERVING.model_copy(update={"stages": stages})
     make_release(tmp_path / "releases" / "1", items=30)
     (tmp_path / "releases" / "1" / schema.DLRM_ONNX).write_bytes(b"nonsense")
     models = tmp_path / "triton" / "models"
-    repository.assemble(models, tmp_path / "releases", 1, SERVING)
-    settings = Settings(home=tmp_path, serving=SERVING)
+    repository.assemble(models, tmp_path / "releases", 1, serving)
+    settings = Settings(home=tmp_path, serving=serving)
     with pytest.raises(RecsysError, match=r"dlrm_ranking of release 1 does not load: .*dlrm\.onnx") as caught:
         TritonServer(models, tmp_path / "triton", settings).start()
     assert "\n" not in str(caught.value)

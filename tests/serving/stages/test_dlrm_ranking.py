@@ -60,3 +60,10 @@ def test_a_failing_model_gives_nan(tmp_path: Path) -> None:
 def test_a_missing_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"dlrm\.onnx"):
         load(tmp_path, {})
+
+
+def test_users_side_by_side_are_scored_as_one_after_the_other(release: Path) -> None:
+    columns = inputs(users=5, items=300)
+    alone, together = load(release, {}), load(release, {"ranker_threads": "2"})
+    assert np.array_equal(alone.run(columns)["score"], together.run(columns)["score"])
+    together.close()

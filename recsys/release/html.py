@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 _STYLE: Final = (
-    "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:80em;padding:0 1em;color:#222}"
+    "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:86em;padding:0 1em;color:#222}"
     "h1{margin-bottom:.2em}h2{margin:1.8em 0 .4em;font-size:1.1em}"
     "table{border-collapse:collapse;width:100%}td,th{padding:3px 8px;text-align:right;"
     "border-bottom:1px solid #e3e3e3;font-variant-numeric:tabular-nums}"

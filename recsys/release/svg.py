@@ -10,7 +10,9 @@ from typing import Final
 
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 40
-_LEGEND: Final = 122
+_LETTER: Final = 6.2
+"""Width of a letter in a legend, at most about."""
+
 COLOURS: Final = (
     "#1f77b4",
     "#d95f02",
@@ -76,7 +78,7 @@ def lines(series: Mapping[str, Points], x: Axis, y: Axis, *, diagonal: bool = Fa
         if len(series) > 1:
             said = name.replace("_", " ")
             parts.append(_text(_WIDTH, _TOP + 10 + 16 * number, said, anchor="start", colour=colour))
-    width = _WIDTH + (_LEGEND if len(series) > 1 else 0)
+    width = _WIDTH + (math.ceil(_LETTER * max(map(len, series))) if len(series) > 1 else 0)
     return _svg(width, _HEIGHT, parts, f"{y.title} against {x.title}: {', '.join(series)}")
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import http.client
 import sys
+from contextlib import closing
 
 import redis
 
-from recsys.errors import BadUse
+from recsys.errors import BadUse, Unavailable
 from recsys.local import valkey
 from recsys.local.fill import settings_at
 from recsys.local.ports import LOOPBACK, choose_port, is_taken
 from recsys.local.service import Context, Endpoints, Launch
-from recsys.online.worker_process import is_alive
+from recsys.online.worker_process import forget_signs_of_life, is_alive
 from recsys.serving import triton
 from recsys.serving.repository import assemble
 from recsys.settings import Settings
@@ -71,8 +72,14 @@ def plan_worker(context: Context) -> Launch:
 
     Raises:
         RecsysError: The port of its metrics is taken.
+        Unavailable: Valkey does not answer.
     """
     url, worker = context.endpoints["valkey"]["url"], context.settings.worker
+    with closing(_valkey(url)) as client:
+        try:
+            forget_signs_of_life(client)
+        except redis.RedisError as error:
+            raise Unavailable("Valkey", str(error), "Start it with `recsys up`") from error
     wanted = worker.metrics_port
     if wanted == 0 and "metrics" in context.previous:
         wanted = _free_or_any(_port(context.previous["metrics"]))
@@ -125,15 +132,15 @@ def gateway_is_ready(found: Endpoints) -> bool:
 
 def worker_lives(found: Endpoints) -> bool:
     """Whether a worker gave a sign of life at this Valkey within the last seconds."""
-    client = redis.Redis.from_url(
-        found["valkey"], socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
-    )
-    try:
-        return is_alive(client)
-    except redis.RedisError:
-        return False
-    finally:
-        client.close()
+    with closing(_valkey(found["valkey"])) as client:
+        try:
+            return is_alive(client)
+        except redis.RedisError:
+            return False
+
+
+def _valkey(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S)
 
 
 def _with_any_ports(settings: Settings) -> Settings:

@@ -115,6 +115,21 @@ def is_alive(client: redis.Redis) -> bool:
     return next(client.scan_iter(keys.worker("*"), count=1_000), None) is not None
 
 
+def forget_signs_of_life(client: redis.Redis) -> None:
+    """Take away what workers left: one that ended a moment ago would stand in for one that starts now.
+
+    Those that still run write theirs again within `HEARTBEAT_S`.
+
+    Args:
+        client: Client of Valkey with time limits.
+
+    Raises:
+        redis.RedisError: Valkey did not answer.
+    """
+    for key in client.scan_iter(keys.worker("*"), count=1_000):
+        client.delete(key)
+
+
 def _measure(settings: Settings, worker: BehaviorWorker) -> ExitStack:
     """Answers Prometheus until it is closed."""
     metrics = ExitStack()

@@ -6,9 +6,11 @@ import os
 import threading
 
 import pytest
+import redis
 
 from recsys.errors import Unavailable
-from recsys.online.worker_process import at_leisure
+from recsys.online import keys
+from recsys.online.worker_process import at_leisure, forget_signs_of_life, is_alive
 
 
 def test_work_at_leisure_has_the_least_priority_and_leaves_the_others_theirs() -> None:
@@ -25,3 +27,10 @@ def test_what_it_raises_is_raised() -> None:
 
     with pytest.raises(Unavailable, match="feature store: away"):
         at_leisure(fail)
+
+
+def test_a_worker_that_has_ended_does_not_stand_in_for_the_next(valkey: redis.Redis) -> None:
+    valkey.set(keys.worker("ended"), "{}", ex=60)
+    assert is_alive(valkey)
+    forget_signs_of_life(valkey)
+    assert not is_alive(valkey)

@@ -241,7 +241,8 @@ def _base(query: mm.Encoder | SessionQuery) -> mm.Encoder:
 
 
 def _in_memory(query: mm.Encoder | SessionQuery) -> InMemory:
-    return InMemory(input_names(query), query)
+    # As a graph: it is asked for a few dozen rows at a time, hundreds of times.
+    return InMemory(input_names(query), tf.function(query, reduce_retracing=True, autograph=False))
 
 
 def _users(query: mm.Encoder) -> tf.Variable:

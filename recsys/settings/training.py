@@ -108,7 +108,7 @@ class FinetuneSettings(BaseModel):
     retrieval: FitSettings = FitSettings(
         epochs=1, steps_per_epoch=100, least_steps=100, largest_batch=4_096, learning_rate=0.001
     )
-    ranking: FitSettings = FitSettings(epochs=1, steps_per_epoch=150, least_steps=100, learning_rate=0.0005)
+    ranking: FitSettings = FitSettings(epochs=1, steps_per_epoch=40, least_steps=40, learning_rate=0.0005)
 
 
 class DaskSettings(BaseModel):

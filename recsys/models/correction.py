@@ -28,7 +28,13 @@ _DRAWS: Final = 4
 
 
 def finished(
-    ranker: Ranker, catalogue: Catalogue, held: Examples, seed: int, settings: RankingSettings
+    ranker: Ranker,
+    catalogue: Catalogue,
+    held: Examples,
+    seed: int,
+    settings: RankingSettings,
+    *,
+    shown: ChainLists | None,
 ) -> Ranker:
     """Adds what the newest clicks say, where that helps, and calibrates the score.
 
@@ -38,6 +44,7 @@ def finished(
         held: Clicks that neither it nor retrieval was trained on.
         seed: Of all draws.
         settings: Width of the network over the newest clicks, and what carts and purchases are worth.
+        shown: The rows' lists, `RankingTrainer.lists`; None: they are made here.
 
     Returns:
         The ranker; the last entry of its history says what was found.
@@ -49,7 +56,7 @@ def finished(
     items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
     if settings.intent:
         intent = Intent(catalogue, towers.items, settings.intent, seed, settings.popularity)
-        shown = chain_lists(ranker.model, towers, items, held)
+        shown = shown or chain_lists(ranker.model, towers, items, held)
         found = fit_intent(intent, _lists(intent, shown, held, items, towers.items), seed)
         ranker.history[-1] |= found
         if found["intent_steps"]:

@@ -218,4 +218,4 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
-    return finished(ranker, catalogue, held, settings.seed, settings.ranking)
+    return finished(ranker, catalogue, held, settings.seed, settings.ranking, shown=trainer.lists)

@@ -64,7 +64,7 @@ def tune(
     trainer.make_ready()
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
-    return finished(ranker, parent.catalogue, held, recipe.seed, ranking)
+    return finished(ranker, parent.catalogue, held, recipe.seed, ranking, shown=trainer.lists)
 
 
 def export_tuned(tuned: Ranker, parent: Parent, out_dir: Path) -> None:

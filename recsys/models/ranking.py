@@ -92,6 +92,11 @@ class RankingTrainer:
             self._shrink(self._retrieval, held, history)
         return history
 
+    @property
+    def lists(self) -> ChainLists | None:
+        """Those of the rows held out once `run` has ended; None where nothing is, or without retrieval."""
+        return self._lists
+
     def _shrink(self, retrieval: Towers, held: Examples, history: History) -> None:
         """Keeps that share of the correction with which the rows held out are likeliest."""
         values = [record["log_likelihood"] for record in history]
@@ -101,6 +106,7 @@ class RankingTrainer:
         found = {share: lists.log_likelihood(share) for share in _SHARES}
         best = max(found, key=lambda share: found[share])
         blocks.scale_logit(self._model, best)
+        self._lists = lists.shrunk(best)
         history[-1] |= lists.metrics(best) | {"correction": best}
 
     def _validate(self, held: Examples) -> dict[str, float]:
@@ -211,6 +217,10 @@ class ChainLists:
     ) -> None:
         self.retrieved, self.correction, self.column = retrieved, correction, column
         self.items = np.empty((0, 0), np.int64) if items is None else items
+
+    def shrunk(self, share: float) -> ChainLists:
+        """What they become when that share of the correction is kept."""
+        return ChainLists(self.retrieved, np.float32(share) * self.correction, self.column, self.items)
 
     def log_likelihood(self, share: float = 1.0) -> float:
         """Mean log-probability of the click in its list, over the lists that hold it; in nats."""

@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from recsys import schema
 from recsys.models import dlrm, negatives, ranking
-from recsys.models.examples import Examples
-from recsys.models.ranking import ChainLists, RankingTrainer
+from recsys.models.examples import Examples, hold_out
+from recsys.models.ranking import ChainLists, RankingTrainer, chain_lists
+from recsys.models.towers import Towers
 
 
 def trainer(shop, training, rows=None) -> RankingTrainer:
@@ -53,6 +54,25 @@ def test_lists_know_their_click_and_how_likely_it_is():
     assert lists.metrics(1.0)["mrr"] == pytest.approx(0.5)
     assert lists.log_likelihood(1.0) > lists.log_likelihood(0.0)
     assert lists.log_likelihood(0.0) == pytest.approx(1 - np.log(np.exp([2, 1]).sum()))
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_its_lists_are_those_of_the_model_that_is_kept(shop, training, towers_dir, epochs):
+    settings = training.model_copy(
+        update={"ranking": training.ranking.model_copy(update={"epochs": epochs, "patience": 9})}
+    )
+    kept, held = hold_out(shop.examples, 0.2, 200, 0)
+    towers = Towers.load(towers_dir, shop.catalogue)
+    model = dlrm.build(shop.workflows, settings.ranking, seed=0)
+    trained = RankingTrainer(model, shop.catalogue, kept, towers, settings)
+    assert trained.lists is None
+    trained.run(held, lambda *_: None)
+    items = {name: tf.constant(column) for name, column in shop.catalogue.inputs.items()}
+    again = chain_lists(model, towers, items, held)
+    assert np.array_equal(trained.lists.items, again.items)
+    np.testing.assert_allclose(trained.lists.retrieved, again.retrieved, rtol=1e-5)
+    np.testing.assert_allclose(trained.lists.correction, again.correction, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(trained.lists.column, again.column)
 
 
 def test_tiles_repeat_the_row_and_gather_the_item():

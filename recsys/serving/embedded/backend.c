@@ -243,7 +243,6 @@ typedef struct {
   Error *error;
   Tensor *tensors;
   Py_ssize_t count;
-  uint64_t rows;
 } Answer;
 
 static int read_tensor(PyObject *from, Tensor *tensor) {
@@ -371,7 +370,7 @@ EXPORTED Error *TRITONBACKEND_ModelInstanceExecute(Instance *instance, Request *
   TRY(TRITONBACKEND_ModelInstanceState(instance, &host));
   Answer *answers = calloc(count, sizeof(Answer));
   if (answers == NULL) return TRITONSERVER_ErrorNew(ERROR_INTERNAL, "no memory");
-  for (uint32_t i = 0; i < count; i++) rows += answers[i].rows = rows_of(requests[i]);
+  for (uint32_t i = 0; i < count; i++) rows += rows_of(requests[i]);
 
   take_lock();
   PyObject *outcomes = run_stage(host, requests, count, answers, &compute_start);

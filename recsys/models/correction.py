@@ -24,6 +24,11 @@ if TYPE_CHECKING:  # which imports this module
     from recsys.models.dlrm import Ranker
 
 _ROWS: Final = 64
+"""Rows whose whole lists are looked at at once."""
+
+_SCORED: Final = 4_096
+"""Items that are scored at once, where each row has few: a call costs as much as some thousand of them."""
+
 _DRAWS: Final = 4
 
 
@@ -164,13 +169,14 @@ def _tiled(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndarray
     """A ranker's inputs for items [rows, K], some rows at a time."""
     told = ranker.intent is not None and ranker.intent.popularity
     popularity = popularity_log(rows, len(next(iter(catalogue.values())))) if told else None
-    for at in range(0, len(rows), _ROWS):
-        part = rows.take(np.arange(at, min(at + _ROWS, len(rows))))
+    size = max(_ROWS, _SCORED // items.shape[1])
+    for at in range(0, len(rows), size):
+        part = rows.take(np.arange(at, min(at + size, len(rows))))
         given = tensors(part)
-        chosen = tf.constant(items[at : at + _ROWS])
+        chosen = tf.constant(items[at : at + size])
         inputs = tile(given, catalogue, chosen)
         if popularity is not None:
-            popular = popularity.before(items[at : at + _ROWS], part.timestamp)
+            popular = popularity.before(items[at : at + size], part.timestamp)
             inputs[ITEM_POPULARITY] = tf.constant(popular.reshape(-1, 1))
         own = {name: given[name] for name in RECENT if name in given}
         if ranker.towers is not None:

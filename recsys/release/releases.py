@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
+from recsys import schema
 from recsys.errors import BadData, BadUse
 from recsys.release.digest import files_under
 from recsys.release.manifest import (
@@ -106,12 +107,14 @@ class Releases(ABC):
             The release number.
 
         Raises:
-            BadUse: The folder is empty, or `parent` is not in the store.
+            BadUse: The folder is empty or a release itself, or `parent` is not in the store.
             OSError: The store cannot be written; no release appears.
         """
         sources = files_under(staging_dir)
         if not sources:
             raise BadUse(str(staging_dir), "holds no files", "Assemble the release first")
+        if staging_dir / schema.MANIFEST_FILE in sources:  # the store's own would take its place
+            raise BadUse(str(staging_dir), "is a release already", "Publish a copy without its manifest.json")
         if parent is not None:
             self.show(parent)
         with self._exclusive():

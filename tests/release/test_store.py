@@ -39,6 +39,15 @@ def test_releases_are_numbered_and_hold_the_artefacts(
     store.verify(1)
 
 
+def test_a_release_is_not_published_as_artefacts(
+    store: ReleaseStore, artefacts: Path, window: DataWindow
+) -> None:
+    _publish(store, artefacts, window)
+    with pytest.raises(BadUse, match="is a release already"):
+        _publish(store, store.path(1), window)
+    assert store.numbers() == (1,)
+
+
 def test_equal_files_are_stored_once(store: ReleaseStore, artefacts: Path, window: DataWindow) -> None:
     _publish(store, artefacts, window)
     (artefacts / "dlrm.onnx").write_bytes(b"another")

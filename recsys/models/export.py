@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,19 +11,19 @@ import merlin.models.tf as mm
 import numpy as np
 import onnxruntime
 import tensorflow as tf
-import tf2onnx
 
 from recsys import schema
 from recsys.errors import RecsysError
 from recsys.models.click_state import ClickState
+from recsys.models.conversion import Table, convert, embedding_tables
 from recsys.models.dlrm import Ranker
 from recsys.models.onnx_weights import write_with_weights
+from recsys.models.session_query import SessionQuery
 from recsys.models.towers import SAVEDMODELS
 
 if TYPE_CHECKING:
     from recsys.models.two_tower import TwoTower
 
-_OPSET: Final = 17
 _TOLERANCE: Final = 1e-4
 _CHECKED_ROWS: Final = 64
 _DTYPES: Final = {
@@ -87,8 +87,12 @@ def export_query(tower: mm.Encoder, out_dir: Path, like: Like | None = None) -> 
 
 
 def _export_tower(tower: mm.Encoder, output: str, path: Path, change: _Change | None = None) -> None:
+    base = tower.base if isinstance(tower, SessionQuery) else tower
+    tables = embedding_tables(base)
+    if base is not tower:
+        tables["histories"] = Table(tower, "histories")
     kept = {"kept": tower.variables}
-    _export(lambda inputs: {output: tower(inputs)}, tower.schema.column_names, path, kept, change)
+    _export(lambda inputs: {output: tower(inputs)}, tower.schema.column_names, path, kept, tables, change)
 
 
 def export_ranker(trained: Ranker, out_dir: Path, like: Like | None = None) -> None:
@@ -115,7 +119,8 @@ def export_ranker(trained: Ranker, out_dir: Path, like: Like | None = None) -> N
         fixed = () if trained.intent is None else trained.intent.tables
         change = _Change(like, [each.numpy() for each in learned], fixed)
     parts = {"kept": kept, "learned": learned}
-    _export(trained.outputs, trained.inputs, Path(out_dir) / schema.DLRM_ONNX, parts, change)
+    tables = embedding_tables(trained.model)
+    _export(trained.outputs, trained.inputs, Path(out_dir) / schema.DLRM_ONNX, parts, tables, change)
 
 
 @dataclass(frozen=True)
@@ -131,35 +136,38 @@ class _Change:
         return write_with_weights(self.like.path, self.like.weights, self.weights, path, self.fixed)
 
 
-def _export(
+def _export(  # noqa: PLR0917 - a model's parts, and where they go
     compute: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     names: Iterable[str],
     path: Path,
     parts: dict[str, Any],
+    tables: Mapping[str, Table],
     change: _Change | None = None,
 ) -> None:
     signature = {name: _spec(name) for name in names}
 
-    @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]  # TF is untyped
-    def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {name: tf.identity(output) for name, output in compute(inputs).items()}
+    def trace() -> Any:
+        @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]  # TF is untyped
+        def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {name: tf.identity(output) for name, output in compute(inputs).items()}
+
+        return serve
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    module = tf.Module()
+    module, serve = tf.Module(), trace()
     # What `compute` reads: variables, not Keras objects, whose layers would all be traced one by one.
     for name, part in parts.items():
         setattr(module, name, part)
     module.serve = serve
     saved = path.parent / SAVEDMODELS / path.stem
     tf.saved_model.save(module, str(saved), signatures={"serving_default": serve})
+    drawn = _drawn(signature, {name: table.variable.shape[0] for name, table in tables.items()})
     if change is not None and change.write(path):
-        if _distance(serve, list(signature), path) <= _TOLERANCE:
+        if _distance(serve, drawn, path) <= _TOLERANCE:
             return
         path.unlink()
-    tf2onnx.convert.from_function(
-        serve, input_signature=[signature], opset=_OPSET, output_path=str(path), large_model=False
-    )
-    worst = _distance(serve, list(signature), path)
+    convert(trace, signature, path, tables)
+    worst = _distance(serve, drawn, path)
     if not worst <= _TOLERANCE:
         raise RecsysError(
             str(path), f"differs from the model by {worst:.2g}", "Use the locked versions of tf2onnx"
@@ -172,11 +180,9 @@ def _spec(name: str) -> tf.TensorSpec:
 
 
 def _distance(
-    serve: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], names: list[str], path: Path
+    serve: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], inputs: dict[str, np.ndarray], path: Path
 ) -> float:
-    """How far the file is from the model, as a share of its outputs, on rows whose codes any table holds."""
-    rng = np.random.default_rng(0)
-    inputs = {name: _draw(name, rng) for name in names}
+    """How far the file is from the model on some rows, as a share of its outputs."""
     expected = serve({name: tf.constant(column) for name, column in inputs.items()})
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -185,6 +191,16 @@ def _distance(
         apart = float(np.abs(values.numpy() - found).max())
         worst = float(np.maximum(worst, apart / max(1.0, float(np.abs(values.numpy()).max()))))
     return worst
+
+
+def _drawn(names: Iterable[str], codes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Rows to compare on: one half holds the first codes, which any table has, the other one any code."""
+    rng = np.random.default_rng(0)
+    inputs = {name: _draw(name, rng) for name in names}
+    for name, column in inputs.items():
+        if name in codes:
+            column[::2] = rng.integers(codes[name], size=column[::2].shape)
+    return inputs
 
 
 def _draw(name: str, rng: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from recsys import schema
+from recsys.errors import RecsysError
 from recsys.models import dlrm, export
 from recsys.models.dlrm import FEATURES, Ranker
 from recsys.models.finetune_parent import Parent
@@ -89,7 +90,7 @@ def test_a_ranker_with_other_weights_needs_no_conversion(  # noqa: PLR0917 - fix
     """And scores to the bit what its conversion does."""
     other = _ranker(shop, training, ranker.towers, 2)
     export.export_ranker(other, tmp_path / "converted")
-    monkeypatch.setattr(export.tf2onnx.convert, "from_function", lambda *_, **__: pytest.fail("converted"))
+    monkeypatch.setattr(export, "convert", lambda *_: pytest.fail("converted"))
     like = export.Like(parent.path / schema.DLRM_ONNX, parent.learned())
     export.export_ranker(other, tmp_path / "written", like)
     scores = []
@@ -122,3 +123,21 @@ def test_a_ranker_of_another_make_is_converted(  # noqa: PLR0917 - fixtures
     inputs = inputs_of(shop, session, 50)
     expected = other.score({key: tf.constant(column) for key, column in inputs.items()}).numpy()
     np.testing.assert_allclose(session.run(["score"], inputs)[0], expected, atol=1e-5)
+
+
+def test_the_check_of_an_export_looks_at_every_code(tower, tmp_path, monkeypatch):
+    """And not only at such as any table holds."""
+
+    def another(trace, signature, path, tables):
+        (table,) = (each.variable for name, each in tables.items() if name == "user_id")
+        kept = table.numpy()
+        table.assign(np.concatenate([kept[:8], kept[8:] + 1]))
+        try:
+            convert(trace, signature, path, tables)
+        finally:
+            table.assign(kept)
+
+    convert = export.convert
+    monkeypatch.setattr(export, "convert", another)
+    with pytest.raises(RecsysError, match="differs from the model"):
+        export.export_query(tower.query, tmp_path)

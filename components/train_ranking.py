@@ -44,7 +44,10 @@ def train_ranking(
     catalogue = Catalogue.build(ShopData.open(data.path).items, fitted, embeddings.image, embeddings.text)
     raw = RowFile(Path(rows.path, ROWS_FILE))
     report(f"training on {len(raw):,} rows")
-    trained = dlrm.train(raw, catalogue, fitted, settings_of(recipe).training, report, Path(towers.path))
+    settings = settings_of(recipe)
+    half_life_s = settings.popularity.half_life_s
+    built_on = Path(towers.path)
+    trained = dlrm.train(raw, catalogue, fitted, settings.training, report, built_on, half_life_s=half_life_s)
     report("exporting")
     export.export_ranker(trained, Path(ranker.path))
     for name, value in trained.history[-1].items():

@@ -12,7 +12,8 @@ _ELSEWHERE = {
     "profile", "home", "valkey", "seen", "events", "worker", "popularity", "gateway", "promotion", "trial",
     "releases", "mlflow", "dask",
 }  # fmt: skip
-"""Sections of where things are and of what runs beside the models; no artefact depends on them."""
+"""Sections of where things are and of what runs beside the models; no artefact depends on them, but on the
+half-life of popularity where the ranker is told of it."""
 
 _SERVING = {"retrieved", "ranked", "returned"}
 """The widths count: the evaluation runs the served chain. Ports and time limits do not."""
@@ -26,6 +27,8 @@ def recipe_of(settings: Settings) -> dict[str, Any]:
     """
     found = settings.model_dump(mode="json", exclude=_ELSEWHERE)
     found["serving"] = {k: v for k, v in found["serving"].items() if k in _SERVING}
+    if settings.training.ranking.popularity:  # else nothing is made of it
+        found["popularity"] = {"half_life_s": settings.popularity.half_life_s}
     # A model in a local folder is what the folder holds, not what it is called.
     specs = {kind: spec.partition(":")[2] for kind, spec in found["encoders"].items()}
     found["weights"] = {kind: weights_digest(model) for kind, model in specs.items() if model}

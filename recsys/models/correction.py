@@ -40,6 +40,7 @@ def finished(
     settings: RankingSettings,
     *,
     shown: ChainLists | None,
+    half_life_s: float | None = None,
 ) -> Ranker:
     """Adds what the newest clicks say, where that helps, and calibrates the score.
 
@@ -50,6 +51,7 @@ def finished(
         seed: Of all draws.
         settings: Width of the network over the newest clicks, and what carts and purchases are worth.
         shown: The rows' lists, `RankingTrainer.lists`; None: they are made here.
+        half_life_s: Of the popularity that it is told, if it is; None: the process's setting.
 
     Returns:
         The ranker; the last entry of its history says what was found.
@@ -60,7 +62,8 @@ def finished(
     held = held.looking_back()
     items = {name: tf.constant(column) for name, column in catalogue.inputs.items()}
     if settings.intent:
-        intent = Intent(catalogue, towers.items, settings.intent, seed, settings.popularity)
+        told = half_life_s or get_settings().popularity.half_life_s if settings.popularity else 0.0
+        intent = Intent(catalogue, towers.items, settings.intent, seed, told)
         shown = shown or chain_lists(ranker.model, towers, items, held)
         found = fit_intent(intent, _lists(intent, shown, held, items, towers.items), seed)
         ranker.history[-1] |= found
@@ -87,18 +90,19 @@ def _heads(ranker: Ranker, items: Tensors, held: Examples, settings: RankingSett
 
 def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, vectors: np.ndarray) -> Lists:
     features = []
-    popularity = popularity_log(held, len(vectors))
+    popularity = _popularity_log(intent, held, len(vectors))
     for at in range(0, len(held), _ROWS):
         part = slice(at, at + _ROWS)
         found = tf.constant(shown.items[part])
         recent = {name: tf.constant(held.inputs[name][part]) for name in RECENT}
         width = tf.shape(found)[1]
-        popular = popularity.before(shown.items[part], held.timestamp[part])
         user = {name: tf.repeat(each, width, axis=0) for name, each in intent.user(recent).items()}
         flat = tf.reshape(found, [-1])
         item = {name: tf.gather(items[name], flat) for name in (intent.category, "price")}
         item["item_vector"] = tf.gather(vectors, flat)
-        item[ITEM_POPULARITY] = tf.constant(popular.reshape(-1, 1))
+        if popularity is not None:
+            popular = popularity.before(shown.items[part], held.timestamp[part])
+            item[ITEM_POPULARITY] = tf.constant(popular.reshape(-1, 1))
         features.append(intent.features(user, item).numpy().reshape(*found.shape, -1))
     return Lists(
         shown.retrieved,
@@ -109,15 +113,11 @@ def _lists(intent: Intent, shown: ChainLists, held: Examples, items: Tensors, ve
     )
 
 
-def popularity_log(rows: Examples, items: int) -> PopularityLog:
-    """How popular items were, by the clicks that rows look back on.
-
-    Args:
-        rows: With their log.
-        items: Size of the catalogue.
-    """
-    half_life_s = get_settings().popularity.half_life_s
-    return PopularityLog.of(rows.log.item, rows.log.timestamp, items, half_life_s)
+def _popularity_log(intent: Intent, rows: Examples, items: int) -> PopularityLog | None:
+    """How popular items were, by the clicks that rows look back on; None where it is not told."""
+    if not intent.popularity:
+        return None
+    return PopularityLog.of(rows.log.item, rows.log.timestamp, items, intent.half_life_s)
 
 
 def _calibration(ranker: Ranker, items: Tensors, held: Examples, seed: int) -> tuple[float, float]:
@@ -167,8 +167,8 @@ def _own(ranker: Ranker, catalogue: Tensors, rows: Examples) -> Iterator[Tensors
 
 def _tiled(ranker: Ranker, catalogue: Tensors, rows: Examples, items: np.ndarray) -> Iterator[Tensors]:
     """A ranker's inputs for items [rows, K], some rows at a time."""
-    told = ranker.intent is not None and ranker.intent.popularity
-    popularity = popularity_log(rows, len(next(iter(catalogue.values())))) if told else None
+    count = len(next(iter(catalogue.values())))
+    popularity = None if ranker.intent is None else _popularity_log(ranker.intent, rows, count)
     size = max(_ROWS, _SCORED // items.shape[1])
     for at in range(0, len(rows), size):
         part = rows.take(np.arange(at, min(at + size, len(rows))))

@@ -192,6 +192,8 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
     settings: TrainingSettings | None = None,
     progress: Progress = lambda *_: None,
     towers: Path | None = None,
+    *,
+    half_life_s: float | None = None,
 ) -> Ranker:
     """Trains the ranker.
 
@@ -203,6 +205,7 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
         progress: Told how each epoch went.
         towers: What `recsys.models.export.export_towers` wrote, for the ranker to build on. Without it, it
             ranks alone and learns against popular and random items only.
+        half_life_s: Of the popularity that it is told, if it is; the process's by default.
 
     Returns:
         The model of the epoch that was best on the rows held out.
@@ -218,4 +221,7 @@ def train(  # noqa: PLR0917 - the same order as two_tower.train, and then what c
     trainer = RankingTrainer(model, catalogue, kept, retrieval, settings)
     history = trainer.run(held, progress)
     ranker = Ranker(model, retrieval, trainer.level, history=history)
-    return finished(ranker, catalogue, held, settings.seed, settings.ranking, shown=trainer.lists)
+    shown = trainer.lists
+    return finished(
+        ranker, catalogue, held, settings.seed, settings.ranking, shown=shown, half_life_s=half_life_s
+    )

@@ -132,10 +132,18 @@ def _measure(
         popularity=popularity,
     )
     progress("ranker", None)
-    pairs = ranker_auc.pairs(release_dir, dataset, test.rows, test.history, rows=sizes.auc_rows, seed=_SEED)
+    pairs = ranker_auc.pairs(
+        release_dir,
+        dataset,
+        test.rows,
+        test.history,
+        rows=sizes.auc_rows,
+        seed=_SEED,
+        popularity=popularity,
+    )
     clicks = compare.Clicks.of(dataset, test.clicks)
     others = compare.compare(chosen, clicks, test.rows, test.item, test.seen, _SEED, progress)
-    heads = ranker_auc.heads(release_dir, test.rows, test.history, sizes.auc_rows)
+    heads = ranker_auc.heads(release_dir, test.rows, test.history, sizes.auc_rows, popularity)
     return _Measured(served, anonymous.everything, pairs, others, heads)
 
 
@@ -197,8 +205,15 @@ def _calibration(
     release_dir: Path, dataset: Dataset, test: EvaluatedRows, pairs: ranker_auc.Pairs
 ) -> dict[str, Any]:
     if pairs.kind != "exposures":
-        size = test.settings.evaluation.auc_rows
-        pairs = ranker_auc.uniform_pairs(release_dir, dataset, test.rows, test.history, rows=size, seed=_SEED)
+        pairs = ranker_auc.uniform_pairs(
+            release_dir,
+            dataset,
+            test.rows,
+            test.history,
+            rows=test.settings.evaluation.auc_rows,
+            seed=_SEED,
+            popularity=test.popularity,
+        )
     return {**calibration.reliability(pairs.probability, pairs.label), "negatives": pairs.kind}
 
 

@@ -44,11 +44,11 @@ class Intent(tf.Module):
         vectors: The candidate tower's, float32 [n, 64].
         hidden: Width of the network's hidden layer.
         seed: Of its initial weights.
-        popularity: Whether one more feature says how popular the item is.
+        half_life_s: Of the item's popularity, which one more feature says; 0: it is not told.
     """
 
     def __init__(
-        self, catalogue: Catalogue, vectors: np.ndarray, hidden: int, seed: int, popularity: bool = False
+        self, catalogue: Catalogue, vectors: np.ndarray, hidden: int, seed: int, half_life_s: float = 0.0
     ) -> None:
         super().__init__(name="intent")
         self.category, self._codes = _category(catalogue)
@@ -58,8 +58,9 @@ class Intent(tf.Module):
         self._price = catalogue.inputs["price"].astype(np.float32)
         self._vectors = np.asarray(vectors, dtype=np.float32)
         rng = np.random.default_rng(seed)
-        self.popularity = popularity
-        size = FEATURES + popularity
+        self.half_life_s = half_life_s
+        self.popularity = half_life_s > 0
+        size = FEATURES + self.popularity
         first = rng.normal(0, size**-0.5, (size, hidden)).astype(np.float32)
         self.first = tf.Variable(first, name="intent_first")
         self.bias = tf.Variable(np.zeros(hidden, np.float32), name="intent_bias")

@@ -19,7 +19,6 @@ from recsys.features.recents import ClickLog
 from recsys.features.training import feature_rows
 from recsys.models import calibration, metrics
 from recsys.serving.onnx_model import OnnxModel
-from recsys.settings import get_settings
 
 _ROWS: Final = 4_096
 _INPUTS: Final = (
@@ -86,6 +85,7 @@ def pairs(
     *,
     rows: int,
     seed: int,
+    popularity: PopularityLog | None = None,
 ) -> Pairs:
     """Scores rows that a good ranker tells apart.
 
@@ -99,15 +99,16 @@ def pairs(
         history: Interactions that `top_category` and the newest clicks are taken from.
         rows: How many at most.
         seed: Of the draws.
+        popularity: Of the items at any time, for a ranker that is told; None: nothing is popular yet.
     """
     shown = dataset.rows(valid_days(dataset))
     if "click" in shown and (shown["click"] == 0).any():
         sample = feature_rows(dataset, shown.sample(min(rows, len(shown)), random_state=seed), history)
-        return Pairs(sample, _of_click(release_dir, sample, history), "exposures")
+        return Pairs(sample, _of_click(release_dir, sample, history, popularity), "exposures")
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).permutation(len(positive))
     found = _against(positive, positive.iloc[other])
-    return Pairs(found, _of_click(release_dir, found, history), "in-batch")
+    return Pairs(found, _of_click(release_dir, found, history, popularity), "in-batch")
 
 
 def uniform_pairs(
@@ -118,6 +119,7 @@ def uniform_pairs(
     *,
     rows: int,
     seed: int,
+    popularity: PopularityLog | None = None,
 ) -> Pairs:
     """Scores clicks and the same rows with any item of the catalogue: what the score's scale is defined by.
 
@@ -128,11 +130,12 @@ def uniform_pairs(
         history: Interactions that users' newest clicks are taken from; None: nobody has any.
         rows: How many at most.
         seed: Of the draws.
+        popularity: Of the items at any time, for a ranker that is told; None: nothing is popular yet.
     """
     positive = clicks.head(rows // 2)
     other = np.random.default_rng(seed).integers(len(dataset.items), size=len(positive))
     found = _against(positive, dataset.items.iloc[other])
-    return Pairs(found, _of_click(release_dir, found, history), "uniform")
+    return Pairs(found, _of_click(release_dir, found, history, popularity), "uniform")
 
 
 def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +145,11 @@ def _against(positive: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def heads(
-    release_dir: Path, clicks: pd.DataFrame, history: pd.DataFrame, rows: int
+    release_dir: Path,
+    clicks: pd.DataFrame,
+    history: pd.DataFrame,
+    rows: int,
+    popularity: PopularityLog | None = None,
 ) -> dict[str, dict[str, float]]:
     """How well each head tells which clicks go further, and whether its chance is one.
 
@@ -151,6 +158,7 @@ def heads(
         clicks: Clicked rows with their features and `schema.EVENT`, in random order.
         history: Interactions that users' newest clicks are taken from.
         rows: How many at most.
+        popularity: As for `pairs`.
 
     Returns:
         {head: {"auc", "ece", "log_loss", "share" of the clicks that go so far, "rows"}}; without the heads
@@ -163,17 +171,19 @@ def heads(
         label = (told[schema.EVENT].to_numpy() >= reached).astype(np.int8) if len(told) else np.empty(0)
         if name not in there or not label.any():
             continue
-        chance = score(release_dir, told, history, name)
+        chance = score(release_dir, told, history, name, popularity)
         fit = calibration.reliability(chance, label)
         own = {"auc": metrics.auc(chance, label), "ece": fit["ece"], "log_loss": fit["log_loss"]}
         found[name] = own | {"share": float(label.mean()), "rows": float(len(label))}
     return found
 
 
-def _of_click(release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None) -> np.ndarray:
+def _of_click(
+    release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None, popularity: PopularityLog | None
+) -> np.ndarray:
     """The click's own score, also where carts and purchases are worth something in what is ordered by."""
     output = "click" if "click" in _outputs(release_dir) else "score"
-    return score(release_dir, rows, history, output)
+    return score(release_dir, rows, history, output, popularity)
 
 
 def _outputs(release_dir: Path) -> set[str]:
@@ -182,7 +192,11 @@ def _outputs(release_dir: Path) -> set[str]:
 
 
 def score(
-    release_dir: Path, rows: pd.DataFrame, history: pd.DataFrame | None = None, output: str = "score"
+    release_dir: Path,
+    rows: pd.DataFrame,
+    history: pd.DataFrame | None = None,
+    output: str = "score",
+    popularity: PopularityLog | None = None,
 ) -> np.ndarray:
     """The exported ranker's score of raw rows.
 
@@ -191,6 +205,7 @@ def score(
         rows: Columns of `schema.USER_RAW`, `CONTEXT_RAW` and `ITEM_RAW`.
         history: Interactions that users' newest clicks are taken from; None: nobody has any.
         output: Which of the ranker's.
+        popularity: As for `pairs`.
 
     Returns:
         float32 [rows].
@@ -212,15 +227,16 @@ def score(
             strict=True,
         )
     }
-    half_life_s = get_settings().popularity.half_life_s
-    popularity = PopularityLog.of(log.item, log.timestamp, len(ids), half_life_s)
     found = []
     for at in range(0, len(rows), _ROWS):
         part = slice(at, at + _ROWS)
         batch = {name: column[part].reshape(-1, 1) for name, column in columns.items()}
         batch |= {name: table[item[part]] for name, table in tables.items()}
         batch["timestamp"] = rows["timestamp"].to_numpy()[part, None]
-        batch[schema.ITEM_POPULARITY] = popularity.before(item[part, None], batch["timestamp"][:, 0])
+        own = item[part, None]
+        batch[schema.ITEM_POPULARITY] = np.zeros_like(own, np.float32)
+        if popularity is not None:
+            batch[schema.ITEM_POPULARITY] = popularity.before(own, rows["timestamp"].to_numpy()[part])
         batch |= log.recent(rows["user_id"][part], rows["timestamp"][part]).tensors()
         batch["user_embedding"] = tower.run(batch)
         found.append(model.run(batch)[:, 0])

@@ -51,8 +51,9 @@ def remeasure(
     log = ClickLog.build(history, ids, settings.recents.kept_s)
     popularity = PopularityLog.build(history, ids, settings.popularity.half_life_s)
     served = serve(release_dir, rows, _indexes(ids, rows), settings, progress, log=log, popularity=popularity)
+    size = settings.evaluation.auc_rows
     pairs = ranker_auc.pairs(
-        release_dir, dataset, rows, history, rows=settings.evaluation.auc_rows, seed=_SEED
+        release_dir, dataset, rows, history, rows=size, seed=_SEED, popularity=popularity
     )
     known = _indexes(ids, pairs.rows) != _ABSENT
     return Outcomes.of(

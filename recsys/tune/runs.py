@@ -153,7 +153,10 @@ def _finish(bench: Bench, recipe: dict[str, Any], folder: Path) -> None:
     fitted, tables = load(folder / "workflows"), MultimodalTables.load(folder / "tables")
     catalogue = Catalogue.build(dataset.items, fitted, tables.image, tables.text)
     rows = pd.read_parquet(folder / "rows.parquet")
-    trained = dlrm.train(rows, catalogue, fitted, settings.training, lambda *_: None, folder / "towers")
+    half_life_s = settings.popularity.half_life_s
+    trained = dlrm.train(
+        rows, catalogue, fitted, settings.training, towers=folder / "towers", half_life_s=half_life_s
+    )
     export.export_ranker(trained, folder / "ranker")
     _assemble(dataset, folder)
     document = evaluate(folder / "release", dataset, settings, baselines=bench.baselines, outcomes_dir=folder)

@@ -8,7 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from recsys.kubeflow.recipe import recipe_of, settings_of
-from recsys.settings import EncoderSettings, ServingSettings, Settings, TrainingSettings
+from recsys.settings import (
+    EncoderSettings,
+    PopularitySettings,
+    RankingSettings,
+    ServingSettings,
+    Settings,
+    TrainingSettings,
+)
 
 
 def _as_kubeflow_hands_it_on(value: Any) -> Any:
@@ -46,6 +53,23 @@ def test_what_decides_the_result_counts() -> None:
     here = recipe_of(Settings())
     assert here != recipe_of(Settings(training=TrainingSettings(seed=1)))
     assert here != recipe_of(Settings(serving=ServingSettings(ranked=200)))
+
+
+def test_half_life_of_popularity_counts_where_the_ranker_is_told() -> None:
+    slow = PopularitySettings(half_life_s=7_200)
+    told = TrainingSettings(ranking=RankingSettings(popularity=True))
+    assert recipe_of(Settings(popularity=slow)) == recipe_of(Settings())
+    assert "popularity" not in recipe_of(Settings())
+    recipe = recipe_of(Settings(popularity=slow, training=told))
+    assert recipe != recipe_of(Settings(training=told))
+    assert settings_of(_as_kubeflow_hands_it_on(recipe)).popularity == slow
+
+
+def test_size_of_the_lists_of_popular_items_does_not_count() -> None:
+    told = TrainingSettings(ranking=RankingSettings(popularity=True))
+    assert recipe_of(Settings(popularity=PopularitySettings(size=9), training=told)) == recipe_of(
+        Settings(training=told)
+    )
 
 
 def test_weights_in_a_local_folder_count_by_content(tmp_path: Path) -> None:

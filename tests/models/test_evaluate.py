@@ -187,7 +187,7 @@ def test_heads_are_measured_on_the_clicks_that_tell(release, tmp_path, monkeypat
     onnx.save(graph, folder / schema.DLRM_ONNX)
     clicks = pd.DataFrame({schema.EVENT: np.array([0, 1, 2, -1, 0], np.int8)})
     told = {"cart": np.array([0.1, 0.8, 0.9, 0.2]), "purchase": np.array([0.1, 0.8, 0.2, 0.3])}
-    monkeypatch.setattr(ranker_auc, "score", lambda folder, rows, history, name: told[name])
+    monkeypatch.setattr(ranker_auc, "score", lambda folder, rows, history, name, _: told[name])
     found = ranker_auc.heads(folder, clicks, clicks, rows=100)
     assert found["cart"]["auc"] == 1
     assert found["purchase"]["auc"] == pytest.approx(1 / 3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys import schema
-from recsys.models import dlrm, export
+from recsys.features.popularity import PopularityLog
+from recsys.models import correction, dlrm, export
 from recsys.models.intent import FEATURES, HALF_LIVES_H, Intent
 from recsys.models.intent_fit import Lists, fit_intent
 from recsys.release.dlrm_broadcast import write_broadcast
@@ -133,12 +135,24 @@ def test_what_does_not_help_users_it_was_not_fitted_on_is_left_out(shop, rows: i
     assert not intent.network(tf.constant(lists.features[0])).numpy().any()
 
 
-def test_popularity_is_learned_exported_and_rewritten(shop, training, towers_dir, tmp_path) -> None:
+def test_popularity_is_learned_exported_and_rewritten(
+    shop, training, towers_dir, tmp_path, monkeypatch
+) -> None:
     """As an input of the pair of user and item: nobody may keep it as a part of the item."""
+    counted = []
+
+    def of(*arguments):
+        counted.append(arguments[-1])
+        return PopularityLog.of(*arguments)
+
+    monkeypatch.setattr(correction, "PopularityLog", SimpleNamespace(of=of))
     told = training.ranking.model_copy(update={"popularity": True, "validation_rows": 200})
     settings_told = training.model_copy(update={"ranking": told, "validation_share": 1.0})
-    ranker = dlrm.train(shop.rows, shop.catalogue, shop.workflows, settings_told, lambda *_: None, towers_dir)
-    intent = Intent(shop.catalogue, ranker.towers.items, hidden=4, seed=0, popularity=True)
+    ranker = dlrm.train(
+        shop.rows, shop.catalogue, shop.workflows, settings_told, towers=towers_dir, half_life_s=7_200.0
+    )
+    assert set(counted) == {7_200.0}
+    intent = Intent(shop.catalogue, ranker.towers.items, hidden=4, seed=0, half_life_s=86_400)
     for variable in intent.weights:
         variable.assign(np.random.default_rng(4).normal(size=variable.shape))
     ranker = replace(ranker, intent=intent, slope=0.1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RecsysError(Exception):
     """A failure that the user can understand and repair.
@@ -37,3 +41,17 @@ class BadData(RecsysError):
 
 class Unavailable(RecsysError):
     """A service that did not answer in time or refused the connection."""
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Ends a program whose failure is one of these: the line on stderr, and the error's exit code.
+
+    Raises:
+        SystemExit: A `RecsysError` was raised within.
+    """
+    try:
+        yield
+    except RecsysError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsys.errors import RecsysError
+from recsys.errors import told_in_a_line
 from recsys.local.fill import fill_features
 from recsys.local.service import Context
 from recsys.release.fetch import fetch, options_parser
@@ -46,11 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = options_parser("python -m recsys.local.fill_job", "Fill the feature store from a release.")
     parser.add_argument("--beside", action="store_true", help="keep what is there: a release is promoted")
     options = parser.parse_args(arguments)
-    try:
+    with told_in_a_line():
         number = fill(options.source, options.into, get_settings(), options.release, fresh=not options.beside)
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     sys.stdout.write(f"Valkey holds the features of release {number}\n")
 
 

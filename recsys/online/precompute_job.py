@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from recsys import valkey
-from recsys.errors import RecsysError
+from recsys.errors import told_in_a_line
 from recsys.online.precompute import Outcome, Precompute, known_users
 from recsys.schema import UNKNOWN
 from recsys.serving.client import RecommendClient
@@ -75,11 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--concurrency", type=int, default=2, help="batches of users at a time")
     options = parser.parse_args(arguments)
-    try:
+    with told_in_a_line():
         told = answer_all(get_settings(), concurrency=options.concurrency)
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     sys.stdout.write(f"{sentence(told)}\n")
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import sys
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -26,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-from recsys.errors import BadUse, RecsysError
+from recsys.errors import BadUse, RecsysError, told_in_a_line
 from recsys.index.shard_model import model_name
 from recsys.release.catch_up import Server, keep_up
 from recsys.release.fetch import fetch, options_parser
@@ -208,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     part_options(parser, required=False)
     options = parser.parse_args(arguments)
     settings = get_settings()
-    try:
+    with told_in_a_line():
         key = settings.promotion.admin_key.get_secret_value()
         files = PartFiles(options.into, options.part, options.parts) if options.parts else None
         agent = Agent(options.source, options.into, settings.serving, files)
@@ -221,9 +220,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             watch.daemon = True
             watch.start()
             server.serve_forever()
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Final
 from pyarrow import fs
 from pydantic import ValidationError
 
-from recsys.errors import BadData, BadUse, RecsysError, Unavailable
+from recsys.errors import BadData, BadUse, RecsysError, Unavailable, told_in_a_line
 from recsys.release.manifest import Manifest
 from recsys.release.s3 import s3_files
 from recsys.release.store import ReleaseStore
@@ -61,11 +61,8 @@ def fetch(source: str, home: Path, number: int = 0) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m recsys.release.fetch`; says in one line what it did, or why it could not."""
     options = options_parser("python -m recsys.release.fetch", "Bring a release here.").parse_args(arguments)
-    try:
+    with told_in_a_line():
         number = fetch(options.source, options.into, options.release)
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     sys.stdout.write(f"release {number} is in {options.into}, every file as its manifest says\n")
 
 

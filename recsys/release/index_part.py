@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsys.errors import RecsysError
+from recsys.errors import told_in_a_line
 from recsys.index.part_folder import PartFolder
 from recsys.release.fetch import fetch, options_parser
 from recsys.serving.layout import Layout, only
@@ -76,12 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = options_parser("python -m recsys.release.index_part", "Make ready one part of the index.")
     part_options(parser, required=True)
     options = parser.parse_args(arguments)
-    try:
+    with told_in_a_line():
         number = fetch(options.source, options.into, options.release)
         PartFiles(options.into, options.part, options.parts).write(only(number))
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     sys.stdout.write(f"part {options.part} of release {number} is ready to be served\n")
 
 

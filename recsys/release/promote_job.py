@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from recsys.errors import BadUse, RecsysError
+from recsys.errors import BadUse, told_in_a_line
 from recsys.release.fetch import options_parser
 from recsys.release.promote_remote import Cluster, promote_there
 from recsys.release.releases import Releases
@@ -54,13 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rollback", action="store_true", help="go back from the current release")
     options = parser.parse_args(arguments)
     settings = get_settings().model_copy(update={"home": options.into})
-    try:
+    with told_in_a_line():
         number = choose(open_store(options.source), options.release, options.rollback)
         cluster = Cluster(options.replica, options.gateway, options.source, options.part)
         done = promote_there(settings, number, cluster, _tell)
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     for trouble in done.unsettled:
         sys.stderr.write(f"not tidied up: {trouble}\n")
     sys.stdout.write(f"release {done.release} is served by {', '.join(done.replicas)}\n")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsys.errors import BadUse, RecsysError
+from recsys.errors import BadUse, told_in_a_line
 from recsys.release.fetch import fetch, options_parser
 from recsys.serving.repository import assemble
 from recsys.settings import Settings, get_settings
@@ -48,11 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m recsys.serving.container`; says in one line what it did, or why it could not."""
     parser = options_parser("python -m recsys.serving.container", "Make ready what Triton serves.")
     options = parser.parse_args(arguments)
-    try:
+    with told_in_a_line():
         number = prepare(options.source, options.into, get_settings(), options.release)
-    except RecsysError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
     sys.stdout.write(f"release {number} is ready to be served\n")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories.memory_files import MemoryFiles
 
 from recsys.errors import BadUse, RecsysError
 from recsys.index import build
@@ -21,7 +22,7 @@ MODEL = "index_part_0_of_1"
 class Triton(Control):
     """Loads whatever its files say, but for the releases that it cannot."""
 
-    def __init__(self, files: Held, broken: int | None = None) -> None:
+    def __init__(self, files: MemoryFiles, broken: int | None = None) -> None:
         super().__init__("127.0.0.1:1")
         self._files = files
         self._broken = broken
@@ -34,25 +35,8 @@ class Triton(Control):
         return {(MODEL, one): "UNAVAILABLE" if one == self._broken else "READY" for one in there}
 
 
-class Held:
-    """Files in memory."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.cleared = 0
-
-    def read(self) -> Layout:
-        return self.layout
-
-    def write(self, layout: Layout) -> None:
-        self.layout = Layout(layout.versions, layout.ensemble)
-
-    def clear(self) -> None:
-        self.cleared += 1
-
-
-def two(broken: int | None = None) -> tuple[PartServers, list[Held]]:
-    files = [Held(only(1)), Held(only(1))]
+def two(broken: int | None = None) -> tuple[PartServers, list[MemoryFiles]]:
+    files = [MemoryFiles(only(1)), MemoryFiles(only(1))]
     tritons = [Triton(files[0]), Triton(files[1], broken)]
     servers = [PartServer(f"part {at}", tritons[at], files[at], MODEL) for at in (0, 1)]
     return PartServers(servers), files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from factories.memory_files import MemoryFiles
 
 from recsys.errors import BadUse, RecsysError
 from recsys.release.promote import Promoter
@@ -10,23 +11,6 @@ from recsys.release.replica import Replica
 from recsys.serving.control import Control
 from recsys.serving.graph import ENSEMBLE, FUSED, MODELS, steps
 from recsys.serving.layout import CHALLENGER, Layout, only
-
-
-class MemoryFiles:
-    """A repository in memory."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.cleared = 0
-
-    def read(self) -> Layout:
-        return self.layout
-
-    def write(self, layout: Layout) -> None:
-        self.layout = layout
-
-    def clear(self) -> None:
-        self.cleared += 1
 
 
 class FakeTriton(Control):

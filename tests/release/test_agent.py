@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,7 @@ def address(pod: Agent) -> Iterator[str]:
 
 @pytest.fixture
 def files(address: str) -> AgentFiles:
-    return AgentFiles(address, KEY, timeout_s=10)
+    return AgentFiles(address, KEY, fetch_s=10)
 
 
 def status(address: str, method: str, path: str, key: str | None = KEY, body: bytes = b"") -> int:
@@ -176,6 +177,14 @@ def test_an_agent_that_is_away_is_one_line(address: str) -> None:
     del address
     with pytest.raises(Unavailable, match=r"release agent at 127\.0\.0\.1:1: "):
         AgentFiles("127.0.0.1:1", KEY).read()
+
+
+def test_an_agent_that_hangs_is_found_out_before_anything_is_brought() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        files = AgentFiles(f"127.0.0.1:{silent.getsockname()[1]}", KEY, fetch_s=600, answer_s=0.1)
+        replica = Replica("silent", Control("127.0.0.1:1"), files)
+        with pytest.raises(Unavailable, match=r"release agent at .*: timed out"):
+            replica.add(2)
 
 
 class Loading(Control):

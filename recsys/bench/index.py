@@ -43,6 +43,7 @@ class IndexOptions:
         memory_mb: Bound for `auto`; None for none.
         shares: Of the items that masks allow, to measure filtered search with; none for not at all.
         masked_users: Users who ask with each mask.
+        folder: Where vectors and indexes are left, and taken from if they are there; None: nowhere.
     """
 
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -54,6 +55,7 @@ class IndexOptions:
     memory_mb: float | None = None
     shares: tuple[float, ...] = ()
     masked_users: int = 50
+    folder: Path | None = None
 
 
 def measure(options: IndexOptions, note: Note) -> dict[str, Any]:
@@ -85,13 +87,15 @@ def measure(options: IndexOptions, note: Note) -> dict[str, Any]:
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     runs = []
     for size in options.sizes:
-        with tempfile.TemporaryDirectory(prefix="recsys-bench-") as folder:
-            files = _prepare(Path(folder), size, options, note)
+        with tempfile.TemporaryDirectory(prefix="recsys-bench-") as scratch:
+            folder = Path(scratch) if options.folder is None else options.folder / _place(options, size)
+            files = _prepare(folder, size, options, note)
             for kind in options.kinds:
                 if kind == "hnsw" and size > _GRAPH_UP_TO:
                     continue  # hours to build
                 note(f"{size:,} items: {kind}")
-                runs.append(_case(files | case | {"kind": kind}))
+                kept = None if options.folder is None else str(folder / kind)
+                runs.append(_case(files | case | {"kind": kind, "kept": kept}))
     return {
         "begun": begun,
         "machine": machine.describe(),
@@ -119,10 +123,19 @@ def growth(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def _place(options: IndexOptions, size: int) -> str:
+    """The name of a folder for whatever vectors, users and indexes depend on."""
+    bound = "" if options.memory_mb is None else f"-{options.memory_mb:g}mb"
+    return f"{size}-{options.shape}-top{options.top}-users{options.users}-floor{options.floor:g}{bound}"
+
+
 def _prepare(folder: Path, size: int, options: IndexOptions, note: Note) -> dict[str, str]:
-    """Items, users and the exact answer, as files."""
-    note(f"{size:,} items: vectors, and what the exact search finds")
+    """Items, users and the exact answer, as files; the answer is written last."""
     files = {name: str(folder / f"{name}.npy") for name in ("items", "users", "truth")}
+    if Path(files["truth"]).is_file():
+        return files
+    note(f"{size:,} items: vectors, and what the exact search finds")
+    folder.mkdir(parents=True, exist_ok=True)
     items = write_items(Path(files["items"]), size, shape=options.shape)
     users = users_of(items, options.users)
     np.save(files["users"], users)

@@ -125,6 +125,10 @@ def index(
     filtered: Annotated[
         bool, typer.Option(help="Also search among 50, 10, 1 and 0.1 % of the items.")
     ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where indexes are left; one that is there is only asked.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure index kinds: recall of the exact 300, ms a query on one thread, build time and memory."""
@@ -139,6 +143,7 @@ def index(
         floor=floor,
         memory_mb=memory_mb,
         shares=SHARES if filtered else (),
+        folder=folder,
     )
     with Steps().step("Measure") as note:
         document = measure(options, note)

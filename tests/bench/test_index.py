@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from recsys.bench.growth import exponent
 from recsys.bench.index import IndexOptions, growth, measure
 from recsys.bench.index_tables import filtered_rows, frontier_rows, growth_rows, index_rows
 from recsys.bench.vectors import mask_of, users_of, write_items
-from recsys.errors import BadUse
+from recsys.errors import BadUse, RecsysError
 
 
 def test_each_kind_is_measured_at_each_size() -> None:
@@ -50,6 +51,31 @@ def test_the_frontier_and_masks_are_measured() -> None:
     columns, rows = filtered_rows([flat, codes])
     assert [row[2] for row in rows] == ["50.0%", "1.0%"] * 2
     assert all(len(row) == len(columns) for row in rows)
+
+
+def test_an_index_that_was_left_is_only_asked(tmp_path: Path) -> None:
+    options = IndexOptions(sizes=(900,), kinds=("pq",), top=50, users=20, folder=tmp_path)
+    notes: list[str] = []
+    first, again = (measure(options, notes.append)["runs"][0] for _ in range(2))
+    assert notes == ["900 items: vectors, and what the exact search finds", "900 items: pq", "900 items: pq"]
+    (folder,) = tmp_path.iterdir()
+    (folder / "pq" / "index.faiss").unlink()
+    with pytest.raises(RecsysError):
+        measure(options, notes.append)
+    built = (
+        "chosen",
+        "build_s",
+        "build_cpu_s",
+        "build_peak_mb",
+        "index_mb",
+        "parameters",
+        "frontier",
+        "recall",
+    )
+    assert [again[name] for name in built] == [first[name] for name in built]
+    other = replace(options, floor=0.9)
+    assert measure(other, notes.append)["runs"][0]["recall"] > 0.85
+    assert notes[-2:] == notes[:2]
 
 
 def test_a_mask_is_half_anywhere_and_half_together(tmp_path: Path) -> None:

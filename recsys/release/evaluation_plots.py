@@ -82,10 +82,12 @@ def span(
 
 
 def _axis(title: str, values: Sequence[float]) -> Axis:
-    """An axis around some values whose quarters are round numbers."""
+    """An axis around some values whose quarters are round numbers; one of shares does not go beyond 1."""
     low, high = min(values), max(values)
     for step in _STEPS:
         first = step * math.floor(low / step)
         if first + 4 * step >= high:
+            if high <= 1 < first + 4 * step:
+                first = 1 - 4 * step
             return Axis(title, first, first + 4 * step)
     return Axis(title, low, high)

@@ -225,7 +225,7 @@ def _ordering(found: Mapping[str, Any]) -> str:
     }
     rows = [
         [
-            escape(name),
+            "" if number else escape(name),
             f"{one['setting']:g}",
             *(
                 html.number(one[key])
@@ -233,7 +233,7 @@ def _ordering(found: Mapping[str, Any]) -> str:
             ),
         ]
         for name, curve in found["curves"].items()
-        for one in curve
+        for number, one in enumerate(curve)
     ]
     head = ("", "setting", "ndcg@10", "hit@10", "difference within a list", "categories", "coverage", "Gini")
     return html.section(
@@ -250,9 +250,10 @@ def _ordering(found: Mapping[str, Any]) -> str:
 
 def _off_policy(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
-        [escape(one["policy"]), escape(one["estimator"]), html.number(one["value"], one["interval"]),
-         html.number(one["truth"]), f"{one['effective_rows']:,.0f}"]
-        for one in found
+        [escape(one["policy"]) if one["policy"] != before else "", escape(one["estimator"]),
+         html.number(one["value"], one["interval"]), html.number(one["truth"]),
+         f"{one['effective_rows']:,.0f}"]
+        for before, one in zip([None, *(one["policy"] for one in found)], found, strict=False)
     ]  # fmt: skip
     return html.section(
         "Other policies, estimated from the exploring one's log",

@@ -16,7 +16,7 @@ _STYLE: Final = (
     "td:first-child,th:first-child{text-align:left}tr.own td{font-weight:600}tr.fail td{color:#8c1d18}"
     ".said{padding:.6em 1em;border-radius:6px;font-weight:600;overflow-wrap:anywhere}"
     ".pass{background:#e8f3ec;color:#1e5c37}.fail{background:#fbe9e7;color:#8c1d18}tr.pass,tr.fail{background:none}"
-    ".plots{display:flex;flex-wrap:wrap;gap:1.5em}svg{font:11px system-ui,sans-serif}"
+    ".plots{display:flex;flex-wrap:wrap;gap:1.5em;margin:.6em 0 1em}svg{font:11px system-ui,sans-serif}"
     ".note{color:#666}small{color:#777;white-space:nowrap}"
 )
 

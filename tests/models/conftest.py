@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,3 +104,21 @@ def ranker(shop: Shop, training: TrainingSettings, towers_dir: Path):
     from recsys.models import dlrm
 
     return dlrm.train(shop.rows, shop.catalogue, shop.workflows, training, lambda *_: None, towers_dir)
+
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What tf2onnx makes of models, before tables are put into it."""
+    import onnx
+
+    from recsys.models import conversion
+
+    found: list[Any] = []
+    convert = conversion._converted
+
+    def noting(*arguments: Any) -> Any:
+        found.append(convert(*arguments))
+        return onnx.ModelProto.FromString(found[-1].SerializeToString())
+
+    monkeypatch.setattr(conversion, "_converted", noting)
+    return found

@@ -59,26 +59,16 @@ def _operations(path: Path) -> list[str]:
     return sorted(node.op_type for node in onnx.load(str(path)).graph.node)
 
 
-@pytest.fixture
-def greatest(monkeypatch) -> list[int]:
-    """Of each conversion, the numbers in its largest constant."""
-    found: list[int] = []
-    convert_whole = conversion._converted
-
-    def noting(*arguments):
-        model = convert_whole(*arguments)
-        found.append(max(int(np.prod(place.dims)) for place in model.graph.initializer))
-        return model
-
-    monkeypatch.setattr(conversion, "_converted", noting)
-    return found
+def _most(models: list[onnx.ModelProto]) -> list[int]:
+    """Of each, the numbers in its largest constant."""
+    return [max(int(np.prod(place.dims)) for place in model.graph.initializer) for model in models]
 
 
-def test_tables_are_in_the_file_but_are_not_converted(tmp_path, greatest):
+def test_tables_are_in_the_file_but_are_not_converted(tmp_path, converted):
     model = _Model()
     before = model.vectors
     convert(_tracer(model), _SIGNATURE, tmp_path / "model.onnx", model.tables)
-    assert greatest == [conversion._ROWS * _WIDTH]
+    assert _most(converted) == [conversion._ROWS * _WIDTH]
     np.testing.assert_array_equal(_answers(tmp_path / "model.onnx"), model(np.arange(_CODES)[:, None]))
     assert model.vectors is before
     assert len(model.variables) == 2
@@ -92,10 +82,10 @@ def test_the_file_is_that_of_a_conversion_with_tables(tmp_path):
     np.testing.assert_array_equal(_answers(without), _answers(whole))
 
 
-def test_a_table_of_which_something_was_computed_beforehand_is_converted(tmp_path, greatest):
+def test_a_table_of_which_something_was_computed_beforehand_is_converted(tmp_path, converted):
     model = _Model(by=2.0)
     convert(_tracer(model), _SIGNATURE, tmp_path / "model.onnx", model.tables)
-    assert greatest == [conversion._ROWS * _WIDTH, _CODES * _WIDTH]
+    assert _most(converted) == [conversion._ROWS * _WIDTH, _CODES * _WIDTH]
     np.testing.assert_array_equal(_answers(tmp_path / "model.onnx"), model(np.arange(_CODES)[:, None]))
 
 

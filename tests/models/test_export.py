@@ -3,13 +3,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
 
 from recsys import schema
 from recsys.errors import RecsysError
-from recsys.models import dlrm, export
+from recsys.models import blocks, dlrm, export
 from recsys.models.dlrm import FEATURES, Ranker
 from recsys.models.finetune_parent import Parent
 from recsys.models.intent import Intent
@@ -123,6 +124,17 @@ def test_a_ranker_of_another_make_is_converted(  # noqa: PLR0917 - fixtures
     inputs = inputs_of(shop, session, 50)
     expected = other.score({key: tf.constant(column) for key, column in inputs.items()}).numpy()
     np.testing.assert_allclose(session.run(["score"], inputs)[0], expected, atol=1e-5)
+
+
+def test_tables_of_a_ranker_are_not_converted(ranker, tmp_path, converted):
+    export.export_ranker(ranker, tmp_path)
+    written = onnx.load(str(tmp_path / schema.DLRM_ONNX))
+    users = blocks.embedding_tables(ranker.model)["user_id"].numpy()
+    there = [
+        any(np.array_equal(onnx.numpy_helper.to_array(place), users) for place in model.graph.initializer)
+        for model in (*converted, written)
+    ]
+    assert there == [False, True]
 
 
 def test_the_check_of_an_export_looks_at_every_code(tower, tmp_path, monkeypatch):

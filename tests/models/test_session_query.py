@@ -202,8 +202,11 @@ def test_items_that_the_release_does_not_know_are_no_clicks(shop, examples, part
     np.testing.assert_allclose(served(query, history, strange), served(query, history, rows), atol=1e-6)
 
 
-def test_a_trained_session_tower_reacts_and_goes_into_one_file(shop, rows, recipe, tmp_path) -> None:
+def test_a_trained_session_tower_reacts_and_goes_into_one_file(
+    shop, rows, recipe, tmp_path, converted
+) -> None:
     """A visitor whom nobody knows clicks three items of a category and is shown more of it."""
+    import onnx
     import onnxruntime
 
     from recsys.models import export
@@ -211,6 +214,10 @@ def test_a_trained_session_tower_reacts_and_goes_into_one_file(shop, rows, recip
     trained_towers = two_tower.train(rows, shop.catalogue, shop.workflows, recipe)
     assert isinstance(trained_towers.query, SessionQuery)
     export.export_query(trained_towers.query, tmp_path)
+    users = trained_towers.query.histories.shape[0]
+    models = [*converted, onnx.load(str(tmp_path / schema.QUERY_TOWER_ONNX))]
+    tables = [sum(list(place.dims)[:1] == [users] for place in model.graph.initializer) for model in models]
+    assert tables == [0, 2]  # the user embedding, and how many clicks it holds: put in, not converted
     session = onnxruntime.InferenceSession(str(tmp_path / schema.QUERY_TOWER_ONNX))
     assert {port.name for port in session.get_inputs()} == {
         *schema.USER_FEATURES,

@@ -122,6 +122,14 @@ class AgentServer(ThreadingHTTPServer):
         self.agent = agent
         self.key = key
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say in one line that a caller went away, as one does who waited too long."""
+        error = sys.exception()
+        if isinstance(error, ConnectionError):
+            sys.stderr.write(f"{client_address[0]} went away before the answer: {error}\n")
+        else:
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: AgentServer

@@ -179,6 +179,15 @@ def test_an_agent_that_is_away_is_one_line(address: str) -> None:
         AgentFiles("127.0.0.1:1", KEY).read()
 
 
+def test_a_caller_that_went_away_is_one_line(pod: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    with AgentServer(("127.0.0.1", 0), pod, KEY) as server:
+        try:
+            raise BrokenPipeError(32, "Broken pipe")
+        except OSError:
+            server.handle_error(None, ("10.0.0.7", 40_000))
+    assert capsys.readouterr().err == "10.0.0.7 went away before the answer: [Errno 32] Broken pipe\n"
+
+
 def test_an_agent_that_hangs_is_found_out_before_anything_is_brought() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         files = AgentFiles(f"127.0.0.1:{silent.getsockname()[1]}", KEY, fetch_s=600, answer_s=0.1)

@@ -12,12 +12,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from recsys import schema
-from recsys.errors import BadData
+from recsys.errors import BadData, Unavailable
 from recsys.release import files
 from recsys.release.digest import file_sha256, files_under
 from recsys.release.manifest import FileEntry, Manifest, read_manifest
@@ -27,6 +28,10 @@ _STAGING = ".staging-"
 _TRASH = ".trash-"
 _OBJECTS = "objects"
 _CURRENT = "current"
+_PATIENCE_S = 300.0
+"""To wait for another process that publishes or prunes: seconds as a rule, minutes on a slow disk."""
+
+_POLL_S = 0.1
 
 
 class ReleaseStore(Releases):
@@ -124,13 +129,31 @@ class ReleaseStore(Releases):
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Holds the store's lock; what a crashed publisher left behind is removed first."""
+        """Holds the store's lock; what a crashed publisher left behind is removed first.
+
+        Raises:
+            Unavailable: Another process kept it for `_PATIENCE_S`.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor, self.root)
             for leftover in (*self.root.glob(f"{_STAGING}*"), *self.root.glob(f"{_TRASH}*")):
                 shutil.rmtree(leftover)
             yield
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                cause = f"another process has been at work in it for {_PATIENCE_S:g} s"
+                raise Unavailable(str(root), cause, "Wait for it, or end it") from error
+            time.sleep(_POLL_S)
+        else:
+            return

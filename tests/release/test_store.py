@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from factories.killed import run_and_die
 
-from recsys.errors import BadData, BadUse
+from recsys.errors import BadData, BadUse, Unavailable
 from recsys.release import files
+from recsys.release import store as store_module
 from recsys.release.manifest import DataWindow, Verdict
 from recsys.release.store import ReleaseStore
 
@@ -266,3 +268,15 @@ def test_store_imports_without_the_training_libraries() -> None:
         "import recsys.release.store, recsys.release.gate"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_store_that_another_process_keeps_is_not_waited_for_for_ever(
+    store: ReleaseStore, artefacts: Path, window: DataWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_PATIENCE_S", 0.0)
+    store.root.mkdir()
+    with (store.root / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable, match="another process"):
+            _publish(store, artefacts, window)
+    assert _publish(store, artefacts, window) == 1

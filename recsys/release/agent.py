@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import sys
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus

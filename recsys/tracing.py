@@ -7,7 +7,6 @@ OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Literal, Protocol
@@ -16,7 +15,6 @@ Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Value = str | int | float | bool
 
 TRACEPARENT: Final = "traceparent"
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Span(Protocol):
@@ -117,11 +115,6 @@ def open_tracer(service: str) -> Tracer:
     from recsys.otlp import OtlpTracer
 
     return OtlpTracer(service, url)
-
-
-def is_traceparent(text: str) -> bool:
-    """Whether a text names a span as W3C's Trace Context writes it."""
-    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def triton_options(url: str) -> list[str]:

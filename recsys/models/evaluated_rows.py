@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +74,7 @@ class EvaluatedRows:
         """Size of the catalogue."""
         return len(self.item_ids)
 
-    @property
+    @cached_property
     def popularity(self) -> PopularityLog:
         """How popular items were at any moment."""
         return PopularityLog.build(self.history, self.item_ids, self.settings.popularity.half_life_s)

@@ -158,11 +158,6 @@ class Examples:
         """The same rows with `look_back` among their inputs; some 600 bytes a row more."""
         return replace(self, inputs=self.inputs | self.look_back())
 
-    @property
-    def has_exposures(self) -> bool:
-        """Whether there are rows that were shown and not clicked."""
-        return bool((self.click == 0).any())
-
 
 def _closed_up(column: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """A column's rows where a mask is true; on disk they are moved to its beginning, a part at a time."""

@@ -235,7 +235,14 @@ class ChainLists:
 
 
 def chain_lists(model: mm.Model, retrieval: Towers, items: Tensors, rows: Examples) -> ChainLists:
-    """Retrieves `_LIST` items for each row and lets the DLRM score them."""
+    """Retrieves `_LIST` items for each row, all where there are fewer, and lets the DLRM score them.
+
+    Args:
+        model: The DLRM; its first output is the click's logit.
+        retrieval: Frozen retrieval.
+        items: Features of all items, [n, width].
+        rows: Clicks.
+    """
     score = tf.function(model, reduce_retracing=True, autograph=False)
     width = min(_LIST, len(retrieval.items))
     rows = retrieval.readable(rows)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from recsys.models import intervals, metrics
 from recsys.models.outcomes import Outcomes
 from recsys.settings import Settings
 from recsys.tune.overrides import changed
+from recsys.tune.progress import Progress, named, silent
 from recsys.tune.runs import Bench, Run
 from recsys.tune.seeds import value
 
@@ -54,7 +54,7 @@ def ablate(
     bench: Bench,
     settings: Settings,
     names: str = "",
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Trains and measures the recipe, and the recipe without each part.
 
@@ -78,15 +78,11 @@ def ablate(
     found: dict[str, dict[str, Any]] = {}
     first: Run | None = None
     for number, (name, own) in enumerate(chosen.items()):
-        run = bench.run(own, partial(_told, progress, name, number / len(chosen)))
+        run = bench.run(own, named(progress, name, number / len(chosen)))
         first = first or run
         found[name] = {path: value(run.document, path) for path in _PATHS}
         found[name]["difference"] = difference(run.outcomes, first.outcomes) if run is not first else {}
     return {"rows": first.document["rows"] if first else 0, "variants": found}
-
-
-def _told(progress: Callable[[str, float | None], None], name: str, share: float, text: str) -> None:
-    progress(f"{name}: {text}", share)
 
 
 def difference(one: Outcomes, other: Outcomes) -> dict[str, dict[str, Any]]:

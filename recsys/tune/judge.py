@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from recsys.errors import BadUse
 from recsys.settings import Settings
 from recsys.tune.overrides import changed
+from recsys.tune.progress import Progress, silent
 from recsys.tune.runs import Bench
 from recsys.tune.seeds import HEADLINE, over_seeds, summary
 
@@ -21,7 +22,7 @@ def judge(
     settings: Settings,
     found: Mapping[str, Any],
     seeds: Sequence[int],
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Trains both on all training days with each seed and measures them on the days after.
 
@@ -70,7 +71,5 @@ def judge(
     }
 
 
-def _told(
-    progress: Callable[[str, float | None], None], name: str, begun: float, text: str, share: float | None
-) -> None:
+def _told(progress: Progress, name: str, begun: float, text: str, share: float | None) -> None:
     progress(f"{name}, {text}", None if share is None else begun + share / 2)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from scipy.stats import t as student
 
 from recsys.settings import Settings
 from recsys.tune.overrides import changed
+from recsys.tune.progress import Progress, named, silent
 from recsys.tune.runs import Bench
 
 HEADLINE: Final = (
@@ -33,7 +33,7 @@ def over_seeds(
     bench: Bench,
     settings: Settings,
     seeds: Sequence[int],
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Trains and measures with each seed.
 
@@ -51,7 +51,7 @@ def over_seeds(
     """
     runs = []
     for number, seed in enumerate(seeds):
-        told = partial(_told, progress, f"seed {seed}", number / len(seeds))
+        told = named(progress, f"seed {seed}", number / len(seeds))
         own = bench if number == 0 else replace(bench, baselines="popularity")
         runs.append(own.run(changed(settings, {"training.seed": seed}), told))
     documents = [run.document for run in runs]
@@ -62,10 +62,6 @@ def over_seeds(
         "baselines": documents[0]["baselines"],
         "seconds": [sum(one["seconds"].values()) for one in documents],
     }
-
-
-def _told(progress: Callable[[str, float | None], None], name: str, share: float, text: str) -> None:
-    progress(f"{name}: {text}", share)
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from recsys.data.splits import train_days
 from recsys.errors import BadUse, RecsysError
 from recsys.settings import Settings
 from recsys.tune.overrides import changed
+from recsys.tune.progress import Progress, silent
 from recsys.tune.runs import Bench
 from recsys.tune.seeds import value
 from recsys.tune.space import SPACE, draw
@@ -22,8 +23,6 @@ _DOCUMENT: Final = "document"
 _TOWERS_METRIC: Final = "ndcg@10"
 _HELD_OUT: Final = 2
 _STARTUP: Final = 5
-
-Progress = Callable[[str, float | None], None]
 
 
 def inner_days(dataset: Dataset) -> tuple[int, ...]:
@@ -50,7 +49,7 @@ def tune(
     *,
     trials: int,
     minutes: float | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Tries settings until the budget is spent; what an earlier call tried counts.
 

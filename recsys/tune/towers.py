@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from recsys.settings import Settings
 from recsys.tune.overrides import changed
+from recsys.tune.progress import Progress, named, silent
 from recsys.tune.runs import Bench, apart, open_dataset
 
 TOWERS: Final = ("static", "context", "session")
@@ -19,7 +18,7 @@ _MEASURED: Final = "measured.json"
 def compare_towers(
     bench: Bench,
     settings: Settings,
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> dict[str, dict[str, Any]]:
     """Trains each query tower and measures how it answers to clicks.
 
@@ -34,7 +33,7 @@ def compare_towers(
     found = {}
     for number, name in enumerate(TOWERS):
         own = changed(settings, {"training.retrieval.query_tower": name})
-        told = partial(_told, progress, name, number / len(TOWERS))
+        told = named(progress, f"{name} tower", number / len(TOWERS))
         seconds = bench.train_towers(own, told)["seconds"]
         folder = bench.folder_of(own)
         if not (folder / _MEASURED).is_file():
@@ -43,10 +42,6 @@ def compare_towers(
             (folder / _MEASURED).write_text(json.dumps(measured))
         found[name] = json.loads((folder / _MEASURED).read_text(encoding="utf-8")) | {"seconds": seconds}
     return found
-
-
-def _told(progress: Callable[[str, float | None], None], name: str, share: float, text: str) -> None:
-    progress(f"{name} tower: {text}", share)
 
 
 def _measure(bench: Bench, settings: Settings, folder: Path) -> dict[str, Any]:

@@ -50,12 +50,9 @@ class TritonPythonModel:
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
         self._model = model(args["model_name"])
         artefacts = Path(parameters[RELEASES_PARAMETER]) / args["model_version"]
-        packing = Packing.read(parameters)
-        self._inputs = tuple(port["name"] for port in config["input"])
-        self._stage = gently(
-            lambda: self._loaded(artefacts, parameters, packing.unpack(_example(config))), load_niceness()
-        )
-        self._wired = WiredStage(self._model, self._stage, packing)
+        example = self.example(config, parameters)
+        self._stage = gently(lambda: self._loaded(artefacts, parameters, example), load_niceness())
+        self.connect(parameters)
         labels = {"model": args["model_name"], "version": args["model_version"]}
         self._publisher = publisher(self._stage, labels, self.metrics_module)
         gc.collect()
@@ -67,6 +64,24 @@ class TritonPythonModel:
         stage = self.load_stage(self._model, artefacts, parameters)
         stage.run(example)
         return stage
+
+    def example(self, config: Mapping[str, Any], parameters: Mapping[str, str]) -> Arrays:
+        """One row of zeros for each input of the stage.
+
+        Args:
+            config: The model's.
+            parameters: Of the config.
+        """
+        self._inputs = tuple(port["name"] for port in config["input"])
+        return Packing.read(parameters).unpack(zeros(config))
+
+    def connect(self, parameters: Mapping[str, str]) -> None:
+        """Learn how Triton's tensors become the stage's.
+
+        Args:
+            parameters: Of the model's config.
+        """
+        self._wired = WiredStage(self._model, self._stage, Packing.read(parameters))
 
     def load_stage(self, model: Model, artefacts: Path, parameters: Mapping[str, str]) -> Stage:
         """The stage that this model runs.
@@ -122,7 +137,7 @@ class WiredStage:
         self._model = model
         self._stage = stage
         self._packing = packing
-        self._optional = {port for port, name in model.inputs.items() if is_optional(name)}
+        self._optional = optional(model)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Run the stage.
@@ -135,8 +150,25 @@ class WiredStage:
         """
         unpacked = self._packing.unpack(inputs)
         for port in self._optional - unpacked.keys():
-            unpacked[port] = _default(self._model, port, _rows(inputs))
+            unpacked[port] = default(self._model, port, rows(inputs))
         return self._packing.pack(self._stage.run(unpacked))
+
+
+def optional(model: Model) -> set[str]:
+    """Inputs of a model that a request may leave out."""
+    return {port for port, name in model.inputs.items() if is_optional(name)}
+
+
+def rows(inputs: Arrays) -> int:
+    """How many users a request is for: its inputs' first dimension."""
+    return len(next(iter(inputs.values())))
+
+
+def default(model: Model, port: str, rows: int) -> np.ndarray:
+    """What stands for an optional input that is missing, [rows, width]."""
+    tensor = TENSORS[model.inputs[port]]
+    # Only the ensemble's own inputs are optional, and their widths are numbers.
+    return tensor.neutral(rows, tuple(map(int, tensor.shape)))
 
 
 def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outcome]:
@@ -152,18 +184,35 @@ def answer(model: Model, stage: Stage, requests: Sequence[Arrays]) -> list[Outco
         each alone, so that one bad request fails no other.
     """
     if len(requests) == 1:
-        return [_run(model, stage, requests[0])]
+        return [outcome(model, stage.run, requests[0])]
     try:
         outputs = stage.run(_stacked(model, requests))
     except Exception:  # noqa: BLE001 - whose fault it is shows when each request runs alone
-        return [_run(model, stage, request) for request in requests]
+        return [outcome(model, stage.run, request) for request in requests]
     outcomes: list[Outcome] = []
     begin = 0
     for request in requests:  # `np.split` would take ten times as long over some twenty tensors
-        end = begin + _rows(request)
+        end = begin + rows(request)
         outcomes.append({name: array[begin:end] for name, array in outputs.items()})
         begin = end
     return outcomes
+
+
+def outcome(model: Model, run: Callable[[Arrays], Arrays], inputs: Arrays) -> Outcome:
+    """What comes of one request.
+
+    Args:
+        model: Whose stage it is, for the one line that a client gets of an error.
+        run: The stage's.
+        inputs: The request's.
+    """
+    try:
+        return run(inputs)
+    except RecsysError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a client gets one line; the traceback goes to the server's log
+        _log.exception("%s failed", model.name)
+        return f"{model.name}: failed ({type(error).__name__}). The server's log says more"
 
 
 def _triton() -> Any:
@@ -180,20 +229,6 @@ def _store() -> Store:
     return Store.open(get_settings())
 
 
-def _run(model: Model, stage: Stage, inputs: Arrays) -> Outcome:
-    try:
-        return stage.run(inputs)
-    except RecsysError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - a client gets one line; the traceback goes to the server's log
-        _log.exception("%s failed", model.name)
-        return f"{model.name}: failed ({type(error).__name__}). The server's log says more"
-
-
-def _rows(request: Arrays) -> int:
-    return len(next(iter(request.values())))
-
-
 def _arrays(inputs: Sequence[str], request: Any, get: Callable[[Any, str], Any]) -> Arrays:
     """A request's inputs as arrays, those that it gives."""
     given = {name: get(request, name) for name in inputs}
@@ -206,7 +241,7 @@ def _stacked(model: Model, requests: Sequence[Arrays]) -> Arrays:
     return {
         name: np.concatenate(
             [
-                request[name] if name in request else _default(model, name, _rows(request))
+                request[name] if name in request else default(model, name, rows(request))
                 for request in requests
             ]
         )
@@ -214,13 +249,7 @@ def _stacked(model: Model, requests: Sequence[Arrays]) -> Arrays:
     }
 
 
-def _default(model: Model, port: str, rows: int) -> np.ndarray:
-    tensor = TENSORS[model.inputs[port]]
-    # Only the ensemble's own inputs are optional, and their widths are numbers.
-    return tensor.neutral(rows, tuple(map(int, tensor.shape)))
-
-
-def _example(config: Mapping[str, Any]) -> Arrays:
+def zeros(config: Mapping[str, Any]) -> Arrays:
     """One row of zeros for each input of a model."""
     dtypes = {"TYPE_INT32": np.int32, "TYPE_INT64": np.int64, "TYPE_FP32": np.float32}
     return {

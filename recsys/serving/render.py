@@ -34,9 +34,6 @@ MODEL_PY: Final = '''"""Hands Triton's requests to the stage that is named like 
 from recsys.serving.python_backend import TritonPythonModel  # noqa: F401
 '''
 
-TURN: Final = "python"
-"""The resource of Triton's that one model at a time holds where all share one Python."""
-
 _BACKENDS: Final = {"processes": "python", "embedded": BACKEND}
 _TYPES: Final = {
     np.dtype("int32"): "TYPE_INT32",
@@ -70,8 +67,7 @@ def model_config(
             *_ports("input", inputs, settings),
             *_ports("output", outputs, settings),
             _instance_group(model, settings),
-            # A queue delay would be paid once a model, fourteen times a request.
-            "dynamic_batching { max_queue_delay_microseconds: 0 }",
+            *_batching(settings),
             *_warm_up(inputs, settings),
             f"version_policy {{ specific {{ versions: [ {numbers} ] }} }}",
             *(_parameter(name, value) for name, value in sorted(parameters.items())),
@@ -177,22 +173,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _instance_group(model: Model, settings: ServingSettings) -> str:
     """Processes of a model: the fourteen run beside each other already, one fused process is alone."""
     count = settings.fused_instances if model.name == FUSED else 1
-    return f"instance_group [ {{ kind: KIND_CPU, count: {count}{_turn(model, settings)} }} ]"
+    return f"instance_group [ {{ kind: KIND_CPU, count: {count} }} ]"
 
 
-def _turn(model: Model, settings: ServingSettings) -> str:
-    """A model's place in the queue for Python's lock, where all models share one.
-
-    Without it models that are ready at once would fight for the lock, and each would start with the first
-    request that comes instead of with all that the model before is about to hand on. The later a model the
-    sooner its turn: what is under way is finished while those who come after gather at the door.
-    """
-    if settings.stages != "embedded" or model not in MODELS:
-        return ""
-    order = len(MODELS) - MODELS.index(model)
-    return (
-        f', rate_limiter {{ resources [ {{ name: "{TURN}", global: true, count: 1 }} ], priority: {order} }}'
-    )
+def _batching(settings: ServingSettings) -> list[str]:
+    """Who stacks the requests that wait: Triton, or the backend that lets one model run at a time."""
+    if settings.stages == "embedded":
+        return []
+    # A queue delay would be paid once a model, fourteen times a request.
+    return ["dynamic_batching { max_queue_delay_microseconds: 0 }"]
 
 
 def _only_flags(tensors: Sequence[str]) -> bool:

@@ -23,7 +23,6 @@ from recsys.local.ports import LOOPBACK, choose_port
 from recsys.serving.embedded import build
 from recsys.serving.gently import VARIABLE as LOAD_NICE
 from recsys.serving.graph import ENSEMBLE, steps
-from recsys.serving.render import TURN
 from recsys.serving.wheel import prepare_backends, server_folder
 from recsys.settings import ServingSettings, Settings
 
@@ -100,8 +99,6 @@ def command(models_dir: Path, run_dir: Path, ports: Ports, serving: ServingSetti
     }
     server = server_folder() / "bin" / "tritonserver"
     flags = [f"--{name}={value}" for name, value in options.items()]
-    if serving.stages == "embedded":
-        flags += ["--rate-limit=execution_count", f"--rate-limit-resource={TURN}:1"]
     if url := tracing.endpoint():
         flags += tracing.triton_options(url)
     return [str(server), "--disable-auto-complete-config", *flags]

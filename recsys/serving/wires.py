@@ -3,6 +3,9 @@
 Triton and its Python backend handle each tensor of each request on its own, on both sides of each of the
 fourteen hops, and most of these hold a single number. So what a model puts out in one dtype goes on as one
 tensor, a column after the other, and who reads any of them gets it whole.
+
+Where all models run in one process nothing has to travel but a reference; see
+`recsys.serving.embedded.relay`.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from recsys.serving.graph import ENSEMBLE_OUTPUTS, MODELS, PROPENSITIES, Model
-from recsys.serving.tensors import TENSORS
+from recsys.serving.tensors import INT64, TENSORS
 
 if TYPE_CHECKING:  # the settings' library would cost each of fourteen model processes 10 MB
     from recsys.settings import ServingSettings
@@ -27,6 +30,10 @@ INPUTS_PARAMETER: Final = "packed_inputs"
 OUTPUTS_PARAMETER: Final = "packed_outputs"
 """A model's parameters that say what its tensors hold, as JSON."""
 
+READ_PARAMETER: Final = "read_references"
+READERS_PARAMETER: Final = "made_references"
+"""The same of references: those it reads with their tensors' shapes, the one it makes with its readers."""
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -35,23 +42,27 @@ class Wire:
     Attributes:
         name: Triton's.
         tensors: Of the graph, in the order of its columns; one that travels alone keeps name and shape.
+        is_reference: Whether it holds a number in their place, for which the process has them.
     """
 
     name: str
     tensors: tuple[str, ...]
+    is_reference: bool = False
 
     @property
     def dtype(self) -> np.dtype:
-        """That of all its tensors."""
-        return TENSORS[self.tensors[0]].dtype
+        """That of all its tensors, or of references."""
+        return INT64 if self.is_reference else TENSORS[self.tensors[0]].dtype
 
     @property
     def packed(self) -> bool:
         """Whether it holds more than one tensor."""
-        return len(self.tensors) > 1
+        return len(self.tensors) > 1 and not self.is_reference
 
     def dims(self, settings: ServingSettings) -> tuple[int, ...]:
         """Its shape beside the batch dimension."""
+        if self.is_reference:
+            return (1,)
         if not self.packed:
             return TENSORS[self.tensors[0]].dims(settings)
         return (sum(math.prod(TENSORS[name].dims(settings)) for name in self.tensors),)
@@ -64,16 +75,18 @@ def wires(settings: ServingSettings) -> dict[str, Wire]:
     and everything where Triton's onnxruntime backend, which takes a model's inputs one by one, runs a model.
 
     Args:
-        settings: Says which backend runs the ONNX models.
+        settings: Says which backend runs the ONNX models, and whether all models share a process.
     """
-    alone = {
-        *ENSEMBLE_OUTPUTS,
-        PROPENSITIES,
-        *(name for name, each in TENSORS.items() if len(each.shape) > 1),
-    }
+    answer = {*ENSEMBLE_OUTPUTS, PROPENSITIES}
     found = {name: Wire(name, (name,)) for name in TENSORS}
     if settings.onnx_backend != "python":
         return found
+    if settings.stages == "embedded":
+        for model in MODELS:
+            inner = tuple(name for name in model.outputs.values() if name not in answer)
+            found |= dict.fromkeys(inner, Wire(f"{model.name}_tensors", inner, is_reference=True))
+        return found
+    alone = answer | {name for name, each in TENSORS.items() if len(each.shape) > 1}
     for model in MODELS:
         for dtype in dict.fromkeys(TENSORS[name].dtype for name in model.outputs.values()):
             together = tuple(
@@ -95,7 +108,7 @@ def ports(tensors: Mapping[str, str], settings: ServingSettings) -> dict[str, Wi
     found = {}
     for port, tensor in tensors.items():
         wire = by_tensor[tensor]
-        found[wire.name if wire.packed else port] = wire
+        found[wire.name if wire.packed or wire.is_reference else port] = wire
     return found
 
 
@@ -118,8 +131,25 @@ def parameters(model: Model, settings: ServingSettings) -> dict[str, str]:
         for wire in ports(model.outputs, settings).values()
         if wire.packed
     }
-    found = {INPUTS_PARAMETER: inputs, OUTPUTS_PARAMETER: outputs}
+    found = {INPUTS_PARAMETER: inputs, OUTPUTS_PARAMETER: outputs, **_references(model, settings)}
     return {name: json.dumps(packed) for name, packed in found.items() if packed}
+
+
+def _references(model: Model, settings: ServingSettings) -> dict[str, dict[str, Any]]:
+    """What `recsys.serving.embedded.relay.Relayed.read` needs to know."""
+    read = {
+        wire.name: {
+            port: TENSORS[name].dims(settings) for port, name in model.inputs.items() if name in wire.tensors
+        }
+        for wire in ports(model.inputs, settings).values()
+        if wire.is_reference
+    }
+    made = {wire.name: wire for wire in ports(model.outputs, settings).values() if wire.is_reference}
+    readers = {
+        name: (sum(not set(wire.tensors).isdisjoint(other.inputs.values()) for other in MODELS), wire.tensors)
+        for name, wire in made.items()
+    }
+    return {READ_PARAMETER: read, READERS_PARAMETER: readers}
 
 
 @dataclass(frozen=True)

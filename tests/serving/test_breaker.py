@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from factories.clock import Clock
 
 from recsys.errors import Unavailable
 from recsys.serving.breaker import Breaker
@@ -23,13 +24,6 @@ class Service:
         if self.down:
             raise Unavailable("service", "down", "wait")
         return value + 1
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from factories.clock import Clock
 
 from recsys.errors import Unavailable
 from recsys.features.online_store import ItemFeatures
@@ -38,13 +39,6 @@ class Reader:
         if self.price > 10:
             self.read_again.set()
         return ItemFeatures(prices, codes, codes + 0, codes + 0, found)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

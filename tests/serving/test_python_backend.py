@@ -168,4 +168,4 @@ def test_an_error_becomes_the_requests_response(
 def test_a_config_is_json_with_text_dims() -> None:
     """Triton writes 64-bit numbers of a config as text."""
     config = json.loads(arguments("query_tower", Path("r"))["model_config"])
-    assert python_backend._example(config)["nvt_user_transform_int64"].shape == (1, 4)
+    assert python_backend.zeros(config)["nvt_user_transform_int64"].shape == (1, 4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tritonclient.grpc import model_config_pb2
 
@@ -24,6 +25,7 @@ def packing(each: Model) -> Packing:
     return Packing.read({key: value.string_value for key, value in config.parameters.items()})
 
 
+@hypothesis_settings(max_examples=25, deadline=None)
 @given(rows=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
 def test_every_tensor_arrives_as_it_was_made(rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -61,3 +63,13 @@ def test_nothing_is_packed_where_triton_runs_an_onnx_file_itself(backend: str) -
     settings = SETTINGS.model_copy(update={"onnx_backend": backend})
     assert not any(wire.packed for wire in wires(settings).values())
     assert list(ports(model("query_tower").inputs, settings)) == list(model("query_tower").inputs)
+
+
+def test_only_references_and_answers_travel_within_a_process() -> None:
+    settings = SETTINGS.model_copy(update={"stages": "embedded"})
+    for each in MODELS:
+        made = ports(each.outputs, settings).values()
+        assert sum(wire.is_reference for wire in made) == (each.name != "item_id_decoder")
+        assert all(wire.is_reference or wire.name in (*ENSEMBLE_OUTPUTS, PROPENSITIES) for wire in made)
+        read = ports(each.inputs, settings).values()
+        assert all(wire.is_reference or wire.name in ENSEMBLE_INPUTS for wire in read)

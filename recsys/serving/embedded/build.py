@@ -1,4 +1,4 @@
-"""Compiles `backend.c` with the machine's own C compiler."""
+"""Compiles the backend with the machine's own C compiler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from recsys.errors import RecsysError
 BACKEND: Final = "stages"
 """What models of this backend say in their configuration."""
 
-_SOURCE: Final = Path(__file__).with_name("backend.c")
+_FOLDER: Final = Path(__file__).parent
+_SOURCES: Final = sorted(_FOLDER.glob("*.c"))
+_HEADERS: Final = sorted(_FOLDER.glob("*.h"))
 _LIMIT_S: Final = 120.0
 _FIX: Final = "Install a C compiler and Python's headers, or set RECSYS_SERVING__STAGES=processes"
 
@@ -34,7 +36,8 @@ def place(backends: Path) -> Path:
     """
     library = backends / BACKEND / f"libtriton_{BACKEND}.so"
     line = _command()
-    mark = hashlib.sha256(_SOURCE.read_bytes() + "\0".join(line).encode()).hexdigest()
+    read = [path.read_bytes() for path in (*_SOURCES, *_HEADERS)]
+    mark = hashlib.sha256(b"\0".join([*read, *(word.encode() for word in line)])).hexdigest()
     note = library.with_suffix(".sha256")
     if library.is_file() and note.is_file() and note.read_text(encoding="utf-8") == mark:
         return library
@@ -65,7 +68,7 @@ def _command() -> list[str]:
         *("-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"),
         f"-I{include}",
         f'-DLIBPYTHON="{sysconfig.get_config_var("INSTSONAME")}"',
-        str(_SOURCE),
+        *map(str, _SOURCES),
         f"-L{folder}",
         f"-lpython{version}",
         "-ldl",

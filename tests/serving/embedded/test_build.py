@@ -39,7 +39,7 @@ def test_a_machine_without_a_compiler_is_told_the_other_way(
 def test_the_compilers_first_error_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "backend.c"
     source.write_text("int main(void) { return nonsense; }")
-    monkeypatch.setattr(build, "_SOURCE", source)
+    monkeypatch.setattr(build, "_SOURCES", [source])
     with pytest.raises(RecsysError, match=r"does not compile .*nonsense"):
         build.place(tmp_path / "backends")
     assert not (tmp_path / "backends" / "stages" / "libtriton_stages.so").exists()

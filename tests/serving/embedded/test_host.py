@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tritonclient.grpc import model_config_pb2
 
 from recsys.errors import BadData
 from recsys.serving.embedded import host
+from recsys.serving.embedded.relay import RELAY
 from recsys.serving.graph import model
 from recsys.serving.render import model_config
 from recsys.settings import ServingSettings
@@ -30,24 +32,47 @@ def crossing(name: str, array: np.ndarray) -> host.Tensor:
     return name, host._NUMBERS[array.dtype], array.shape, memoryview(array.tobytes())
 
 
-def test_requests_are_answered_together_and_apart(release: Path) -> None:
+def left(arrays: dict[str, np.ndarray], readers: int = 1) -> host.Tensor:
+    """A reference to what the model before the decoder made, as it reaches the decoder."""
+    references = RELAY.put(arrays, len(next(iter(arrays.values()))), readers)
+    return crossing("softmax_sampling_tensors", references)
+
+
+def test_requests_are_answered_together(release: Path) -> None:
     loaded = host.load("item_id_decoder", 1, config("item_id_decoder", release.parent))
-    items = np.full((2, 100), -1)
-    items[0, 0], items[1, 0] = 4, 7
-    answers = loaded.execute([[crossing("ordered_items", items[:1])], [crossing("ordered_items", items[1:])]])
+    items = np.full((3, 100), -1)
+    items[:, 0] = 4, 7, 5
+    kept = len(RELAY)
+    ((count, ((name, number, shape, array),)),) = loaded.answer([1, 2], [left({"ordered_items": items})])
+    assert (count, name, number, shape) == (2, "ordered_ids", 9, (3, 100))
+    assert array.flags["C_CONTIGUOUS"]
     ids = np.load(release / "item_ids.npy")
-    for answer, expected in zip(answers, (4, 7), strict=True):
-        ((name, number, shape, array),) = answer
-        assert (name, number, shape) == ("ordered_ids", 9, (1, 100))
-        assert array.flags["C_CONTIGUOUS"]
-        assert array[0, :2].tolist() == [ids[expected], -1]
+    assert array[:, 0].tolist() == ids[[4, 7, 5]].tolist()
+    assert len(RELAY) == kept
     loaded.finalize()
 
 
-def test_one_that_fails_is_a_line(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_fails_is_a_line_and_fails_no_other(release: Path) -> None:
     loaded = host.load("item_id_decoder", 1, config("item_id_decoder", release.parent))
-    monkeypatch.setattr(host, "answer", lambda *_: ["one line"])
-    assert loaded.execute([[crossing("ordered_items", np.full((1, 100), -1))]]) == ["one line"]
+    run = loaded._stage.run
+
+    def fragile(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if (inputs["ordered_items"] == 7).any():
+            raise ValueError("seven")
+        return run(inputs)
+
+    loaded._relayed._stage = SimpleNamespace(run=fragile)
+    items = np.full((2, 100), -1)
+    items[:, 0] = 4, 7
+    (_, good), (_, bad) = loaded.answer([1, 1], [left({"ordered_items": items})])
+    assert good[0][3][0, 0] == np.load(release / "item_ids.npy")[4]
+    assert bad == "item_id_decoder: failed (ValueError). The server's log says more"
+    loaded.finalize()
+
+
+def test_a_models_place_is_that_in_the_graph(release: Path) -> None:
+    loaded = host.load("item_id_decoder", 1, config("item_id_decoder", release.parent))
+    assert loaded.place() == (13, 64, ("softmax_sampling",))
     loaded.finalize()
 
 
@@ -57,12 +82,8 @@ def test_a_damaged_release_is_refused(tmp_path: Path) -> None:
         host.load("item_id_decoder", 1, config("item_id_decoder", tmp_path))
 
 
-def test_the_config_names_the_backend_and_the_turn(tmp_path: Path) -> None:
-    order = {}
-    for name in ("context_preprocessor", "item_id_decoder"):
-        found = json.loads(config(name, tmp_path))
-        assert found["backend"] == "stages"
-        limiter = found["instance_group"][0]["rate_limiter"]
-        assert limiter["resources"] == [{"name": "python", "global": True, "count": 1}]
-        order[name] = limiter["priority"]
-    assert order["item_id_decoder"] < order["context_preprocessor"]
+def test_the_config_names_the_backend_and_leaves_stacking_to_it(tmp_path: Path) -> None:
+    found = json.loads(config("item_id_decoder", tmp_path))
+    assert found["backend"] == "stages"
+    assert "dynamic_batching" not in found
+    assert [port["name"] for port in found["input"]] == ["softmax_sampling_tensors"]

@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from factories.clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.online.limits import RateLimiter
 
 
-class Hand:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_a_burst_then_the_rate() -> None:
-    clock = Hand()
+    clock = Clock()
     limiter = RateLimiter(2.0, 3, clock)
     assert [limiter.wait_s("a") for _ in range(4)] == [0, 0, 0, pytest.approx(0.5)]
     assert limiter.wait_s("b") == 0
@@ -26,7 +20,7 @@ def test_a_burst_then_the_rate() -> None:
 
 @given(st.lists(st.floats(0, 1), max_size=100), st.floats(0.5, 20), st.integers(1, 10))
 def test_never_more_than_burst_and_rate_allow(steps: list[float], rate: float, burst: int) -> None:
-    clock = Hand()
+    clock = Clock()
     limiter, granted = RateLimiter(rate, burst, clock), 0
     for step in steps:
         clock.now += step

@@ -28,8 +28,8 @@ from recsys.serving.stage import Arrays
 
 _log = logging.getLogger(__name__)
 _CACHED_ROWS: Final = 1_280
-"""Rows a run: four users of 300 items, a sixth less time than one by one, for each run pays for its nodes. 64 users
-at once took four times as long: the caches of one thread do not hold them."""
+"""Rows a run: four users of 300 items, a sixth less time than one by one, for each run pays for its nodes. 64
+users at once took four times as long: the caches of one thread do not hold them."""
 
 _TOWER: Final = "user_embedding"
 _PARTS: Final = "item_parts"

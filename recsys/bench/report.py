@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recsys.bench.tables import label, ranker_rows, ratio_rows, run_rows, server_rows, stage_rows
+from recsys.release.svg import COLOURS
 
 JSON_FILE: Final = "serving.json"
 HTML_FILE: Final = "serving.html"
@@ -16,7 +17,7 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; white-space: nowrap; }
 code { background: #f4f4f4; padding: .1rem .3rem; }
 """
 
@@ -81,7 +82,7 @@ def _lines(runs: Sequence[dict[str, Any]], keys: dict[str, str], unit: str, *, w
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for variant in dict.fromkeys(run["variant"] for run in runs):
+    for number, variant in enumerate(dict.fromkeys(run["variant"] for run in runs)):
         own = sorted((run for run in runs if run["variant"] == variant), key=lambda run: run["concurrency"])
         for key, dash in keys.items():
             name = f"{variant}, {key.removesuffix('_ms')}" if len(keys) > 1 else variant
@@ -89,7 +90,7 @@ def _lines(runs: Sequence[dict[str, Any]], keys: dict[str, str], unit: str, *, w
                 x=[run["concurrency"] for run in own],
                 y=[run[key] for run in own],
                 name=name,
-                line={"dash": dash},
+                line={"dash": dash, "color": COLOURS[number % len(COLOURS)]},
             )
     callers = sorted({run["concurrency"] for run in runs})
     figure.update_layout(
@@ -97,8 +98,7 @@ def _lines(runs: Sequence[dict[str, Any]], keys: dict[str, str], unit: str, *, w
         yaxis={"title": unit, "type": "log"},
         height=420,
     )
-    code: str = figure.to_html(full_html=False, include_plotlyjs=with_code)
-    return code
+    return _code(figure, with_code=with_code)
 
 
 def _stage_bars(runs: Sequence[dict[str, Any]]) -> str:
@@ -120,7 +120,13 @@ def _stage_bars(runs: Sequence[dict[str, Any]]) -> str:
         yaxis={"autorange": "reversed"},
         height=640,
     )
-    code: str = figure.to_html(full_html=False, include_plotlyjs=False)
+    return _code(figure, with_code=False)
+
+
+def _code(figure: Any, *, with_code: bool) -> str:
+    figure.update_layout(template="plotly_white")
+    quiet = {"displayModeBar": False}
+    code: str = figure.to_html(full_html=False, include_plotlyjs=with_code, config=quiet)
     return code
 
 

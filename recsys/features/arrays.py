@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from recsys.errors import BadData, BadUse
 
 FORMAT: Final = 1
+_DENSE: Final = 65_536
+"""Values that a vocabulary may span to be a table of all of them, however few it holds."""
 OUT_OF_VOCABULARY: Final = 2
 """Categorify's code of a value it did not see; 0 pads, 1 is null, 3 and up are known values."""
 
@@ -163,12 +165,37 @@ class _Lookup:
     values: Array
     codes: Array
 
+    @classmethod
+    def of(cls, values: Array, codes: Array) -> Step:
+        """A table of all values from the least to the greatest where that is not too long, else a search."""
+        lookup = cls(values, np.append(codes, OUT_OF_VOCABULARY))
+        if values.dtype != np.int64 or not len(values):
+            return lookup
+        span = int(values[-1]) - int(values[0]) + 1
+        if span > max(_DENSE, 4 * len(values)):
+            return lookup
+        return _Table(values[0], np.append(lookup(np.arange(values[0], values[0] + span)), OUT_OF_VOCABULARY))
+
     def __call__(self, x: Array) -> Array:
         if not len(self.values):
             return np.full(x.shape, OUT_OF_VOCABULARY, dtype=np.int64)
         place = self.values.searchsorted(x)
         found = self.values.take(place, mode="clip") == x
         codes: Array = self.codes.take(np.where(found, place, -1))
+        return codes
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What `_Lookup` gives, by place: `codes` of the values from `least` on, `OUT_OF_VOCABULARY` last."""
+
+    least: np.int64
+    codes: Array
+
+    def __call__(self, x: Array) -> Array:
+        # As unsigned numbers those below the least are beyond the last; no difference of two int64 is lost.
+        place = (x - self.least).view(np.uint64)
+        codes: Array = self.codes.take(np.minimum(place, np.uint64(len(self.codes) - 1)).view(np.int64))
         return codes
 
 
@@ -212,7 +239,7 @@ def _step(spec: Mapping[str, Any], arrays: Mapping[str, Array]) -> Step:
     op = spec["op"]
     if op == "categorify":
         values, codes = arrays[f"{spec['vocabulary']}.values"], arrays[f"{spec['vocabulary']}.codes"]
-        return _Lookup(values, np.append(codes, OUT_OF_VOCABULARY))
+        return _Lookup.of(values, codes)
     if op == "normalize":
         return _Normalize(np.float32(spec["mean"]), np.float32(spec["scale"]))
     if op == "bucketize":

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 
 from recsys import schema
 from recsys.errors import BadData, BadUse
-from recsys.features.arrays import ArrayWorkflow
+from recsys.features.arrays import OUT_OF_VOCABULARY, ArrayWorkflow, _Lookup, _Table
 
 WORKFLOWS = {
     "user": schema.USER_WORKFLOW,
@@ -127,6 +127,30 @@ def test_any_shape_equals_the_flat_answer(shop, shape, seed):
             np.testing.assert_array_equal(values.ravel(), flat[output])
 
 
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    known=st.sets(st.integers(-3, 40), min_size=1).map(sorted),
+    offset=st.sampled_from([-(2**63) + 3, -5, 0, 2**63 - 41]),
+    asked=st.lists(st.one_of(INT64, st.integers(-60, 60)), min_size=1),
+)
+@many
+def test_a_table_says_what_a_search_says(known, offset, asked):
+    values = np.array(known, np.int64) + np.int64(offset)
+    codes = np.arange(3, 3 + len(known))
+    table, search = _Lookup.of(values, codes), _Lookup(values, np.append(codes, OUT_OF_VOCABULARY))
+    near = np.array([each for each in asked if abs(each) <= 60], np.int64)
+    with np.errstate(over="ignore"):
+        x = np.concatenate([np.array(asked, np.int64), near + np.int64(offset), values])
+    assert isinstance(table, _Table)
+    np.testing.assert_array_equal(table(x), search(x))
+
+
+def test_a_vocabulary_of_few_values_far_apart_is_searched():
+    assert isinstance(_Lookup.of(np.array([1, 2**40]), np.array([3, 4])), _Lookup)
+
+
 def test_inputs_are_not_changed_and_others_ignored(shop):
     arrays = ArrayWorkflow.load(shop.arrays_dir, schema.ITEM_WORKFLOW)
     columns = {name: shop.rows[name].to_numpy().copy() for name in shop.rows}
@@ -226,7 +250,7 @@ sys.meta_path.insert(0, Blocker())
 import numpy as np
 import recsys.features
 import recsys.features.behavior
-from recsys.features.arrays import ArrayWorkflow
+from recsys.features.arrays import OUT_OF_VOCABULARY, ArrayWorkflow, _Lookup, _Table
 columns = {"device_type": np.array([[1]]), "timestamp": np.array([[0]])}
 print(ArrayWorkflow.load(sys.argv[1], "context_workflow").transform(columns)["hour_cos"].tolist())
 """

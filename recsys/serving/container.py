@@ -10,14 +10,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from recsys.errors import BadUse, told_in_a_line
 from recsys.release.fetch import fetch, options_parser
+from recsys.serving.embedded.build import library
 from recsys.serving.repository import assemble
 from recsys.settings import Settings, get_settings
 
+BACKENDS: Final = Path("/opt/tritonserver/backends")
+"""Where Triton's image keeps its backends, and this project's image its own."""
 
-def prepare(source: str, home: Path, settings: Settings, number: int = 0) -> int:
+
+def prepare(source: str, home: Path, settings: Settings, number: int = 0, backends: Path = BACKENDS) -> int:
     """Make a container ready for Triton.
 
     Args:
@@ -25,6 +30,7 @@ def prepare(source: str, home: Path, settings: Settings, number: int = 0) -> int
         home: The container's state folder.
         settings: Widths and the stages' parameters.
         number: Which release; 0 for the one that is current at the source.
+        backends: The image's.
 
     Returns:
         The number of the release that will be served.
@@ -33,9 +39,11 @@ def prepare(source: str, home: Path, settings: Settings, number: int = 0) -> int
         BadUse: The settings ask for what the image has not.
         RecsysError: The release cannot be fetched or is damaged.
     """
-    if settings.serving.stages != "processes":
+    if settings.serving.stages == "embedded" and not library(backends).is_file():
         raise BadUse(
-            "RECSYS_SERVING__STAGES", "the image holds no backend but Triton's own", "Set it to processes"
+            "RECSYS_SERVING__STAGES",
+            "this image holds no backend that embeds stages",
+            "Build it again, or set it to processes",
         )
     number = fetch(source, home, number)
     models = home / "triton" / "models"

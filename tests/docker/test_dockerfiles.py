@@ -9,6 +9,10 @@ import pytest
 from factories.chart import CHART, ROOT
 from factories.dockerfile import dockerfiles, faults, parse
 
+from recsys.serving.container import BACKENDS
+from recsys.serving.embedded import build
+from recsys.serving.embedded.build import library
+
 IGNORED = (ROOT / ".dockerignore").read_text()
 GOOD = (ROOT / "docker" / "serving" / "Dockerfile").read_text()
 
@@ -84,3 +88,10 @@ def test_triton_is_the_version_that_tests_run() -> None:
         r"^nvidia-pytriton==(\S+)", (ROOT / "requirements" / "triton-stub.lock").read_text(), re.M
     )
     assert f"nvidia-pytriton=={pin} " in (ROOT / "requirements" / "base.lock").read_text()
+
+
+def test_the_image_holds_the_backend_that_embeds_stages() -> None:
+    """Made by the module that makes it elsewhere, and put where the container looks for it."""
+    text = (ROOT / "docker" / "triton" / "Dockerfile").read_text()
+    assert f"-m {build.__name__} /backends" in text
+    assert f"/backends/stages/libtriton_stages.so {library(BACKENDS)}\n" in text

@@ -11,6 +11,7 @@ from recsys.errors import BadUse
 from recsys.release.manifest import DataWindow
 from recsys.release.store import ReleaseStore
 from recsys.serving.container import main, prepare
+from recsys.serving.embedded.build import library
 from recsys.settings import ServingSettings, Settings
 
 
@@ -41,7 +42,12 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert said.count("\n") == 1
 
 
-def test_what_the_image_cannot_do_is_refused(source: Path, tmp_path: Path) -> None:
+def test_embedded_stages_need_an_image_that_holds_their_backend(source: Path, tmp_path: Path) -> None:
     settings = Settings(serving=ServingSettings(stages="embedded"))
+    home, backends = tmp_path / "home", tmp_path / "backends"
     with pytest.raises(BadUse, match=r"RECSYS_SERVING__STAGES.*processes"):
-        prepare(str(source), tmp_path / "home", settings)
+        prepare(str(source), home, settings, backends=backends)
+    library(backends).parent.mkdir(parents=True)
+    library(backends).touch()
+    assert prepare(str(source), home, settings, backends=backends) == 1
+    assert 'backend: "stages"' in (home / "triton" / "models" / "dlrm_ranking" / "config.pbtxt").read_text()

@@ -1,4 +1,7 @@
-"""Compiles the backend with the machine's own C compiler."""
+"""Compiles the backend with the machine's own C compiler.
+
+python -m recsys.serving.embedded.build BACKENDS
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +27,11 @@ _LIMIT_S: Final = 120.0
 _FIX: Final = "Install a C compiler and Python's headers, or set RECSYS_SERVING__STAGES=processes"
 
 
+def library(backends: Path) -> Path:
+    """Where the backend's library is in Triton's backend directory, if it is there."""
+    return backends / BACKEND / f"libtriton_{BACKEND}.so"
+
+
 def place(backends: Path) -> Path:
     """Make the backend's library, unless it is there and of this source.
 
@@ -34,15 +44,15 @@ def place(backends: Path) -> Path:
     Raises:
         RecsysError: There is no C compiler, no header of Python's, or it does not compile.
     """
-    library = backends / BACKEND / f"libtriton_{BACKEND}.so"
+    made = library(backends)
     line = _command()
     read = [path.read_bytes() for path in (*_SOURCES, *_HEADERS)]
     mark = hashlib.sha256(b"\0".join([*read, *(word.encode() for word in line)])).hexdigest()
-    note = library.with_suffix(".sha256")
-    if library.is_file() and note.is_file() and note.read_text(encoding="utf-8") == mark:
-        return library
-    library.parent.mkdir(parents=True, exist_ok=True)
-    scratch = library.with_suffix(".tmp")
+    note = made.with_suffix(".sha256")
+    if made.is_file() and note.is_file() and note.read_text(encoding="utf-8") == mark:
+        return made
+    made.parent.mkdir(parents=True, exist_ok=True)
+    scratch = made.with_suffix(".tmp")
     done = subprocess.run(
         [*line, "-o", str(scratch)], capture_output=True, text=True, timeout=_LIMIT_S, check=False
     )
@@ -52,9 +62,9 @@ def place(backends: Path) -> Path:
             (line.strip() for line in lines if re.search(r": (fatal )?error:", line)), "it says nothing"
         )
         raise RecsysError("stages' backend", f"does not compile ({words})", _FIX)
-    scratch.replace(library)
+    scratch.replace(made)
     note.write_text(mark, encoding="utf-8")
-    return library
+    return made
 
 
 def _command() -> list[str]:
@@ -74,3 +84,16 @@ def _command() -> list[str]:
         "-ldl",
         "-lpthread",
     ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the library for an image; says where it is, or in one line why there is none."""
+    (folder,) = sys.argv[1:] if arguments is None else arguments
+    try:
+        sys.stdout.write(f"{place(Path(folder))}\n")
+    except RecsysError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

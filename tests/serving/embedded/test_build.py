@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ def test_it_compiles_without_a_warning_and_only_once(tmp_path: Path) -> None:
     assert build.place(tmp_path).stat().st_mtime_ns == first
     library.with_suffix(".sha256").write_text("of another source")
     assert build.place(tmp_path).stat().st_mtime_ns > first
+
+
+def test_an_image_is_given_it_by_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build.main([str(tmp_path)])
+    assert capsys.readouterr().out == f"{build.library(tmp_path)}\n"
+    # As docker/triton/Dockerfile tries it: nothing but Triton's own functions is missing.
+    ctypes.CDLL(str(build.library(tmp_path)), mode=os.RTLD_LAZY)
 
 
 def test_it_exports_what_triton_calls_and_nothing_else(tmp_path: Path) -> None:

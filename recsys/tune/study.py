@@ -113,14 +113,17 @@ def _objective(
 def _open(storage: Path, bench: Bench, settings: Settings) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage.parent.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
+    study = optuna.create_study(
         study_name=f"{bench.data.name}-{OBJECTIVE}",
         storage=f"sqlite:///{storage.resolve()}",
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=settings.training.seed, n_startup_trials=_STARTUP),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
     )
+    # With the seed that it began with, a study that goes on would draw its first points once more.
+    seed = settings.training.seed + len(study.trials)
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP)
+    return study
 
 
 def _pick_up(study: optuna.Study) -> None:

@@ -183,6 +183,13 @@ def test_no_trial_begins_after_the_time_and_a_failed_one_counts(tmp_path):
         tune(FakeBench(), Settings(), tmp_path / "c.db", trials=0)
 
 
+def test_a_study_that_goes_on_tries_new_points(tmp_path):
+    for trials in (1, 2, 3, 4, 5, 8):
+        found = tune(FakeBench(), Settings(), tmp_path / "study.db", trials=trials)
+    tried = [one["settings"]["training.retrieval.learning_rate"] for one in found["tried"]]
+    assert len(set(tried)) == len(tried) == 8
+
+
 def test_what_was_running_when_it_was_killed_is_tried_again(tmp_path):
     @dataclass
     class KilledBench(FakeBench):

@@ -5,6 +5,7 @@
  * while responses are sent: sending one starts the ensemble's next step.
  */
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 #include "crossing.h"
 #include "turns.h"
+
+enum { MOST_HEAPS = 2 };
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -46,6 +49,8 @@ static uint64_t now_ns(void) {
 EXPORTED Error *TRITONBACKEND_Initialize(Backend *backend) {
   (void)backend;
   if (interpreter != NULL) return NULL;
+  /* Releases come and go on threads of their own: with a heap for each what is freed would stay in pieces. */
+  mallopt(M_ARENA_MAX, MOST_HEAPS);
   /* The server opened this library, and so Python's, for itself alone; Python's own modules look for it. */
   if (dlopen(LIBPYTHON, RTLD_NOW | RTLD_GLOBAL) == NULL) return TRITONSERVER_ErrorNew(ERROR_INTERNAL, dlerror());
   PyConfig config;
@@ -140,6 +145,7 @@ EXPORTED Error *TRITONBACKEND_ModelInstanceFinalize(Instance *instance) {
   Py_XDECREF(done);
   free_stage(stage);
   give_lock();
+  malloc_trim(0); /* a release was tens of megabytes in small pieces */
   return error;
 }
 

@@ -90,7 +90,7 @@ class GatewaySettings(BaseModel):
     reserve_s: float = Field(0.12, gt=0, description="part of the deadline that is kept for a fallback")
     batch_size: int = Field(32, ge=1, le=64, description="users in one call to Triton at most")
     batch_wait_s: float = Field(0.001, ge=0, le=0.1, description="wait for company while others are asked")
-    batch_lanes: int = Field(2, ge=1, description="calls at once; beyond it users gather until one ends")
+    batch_lanes: int = Field(3, ge=1, description="calls at once; beyond it users gather until one ends")
     max_body_bytes: int = Field(262_144, ge=1_024)
     rate_per_s: float = Field(500.0, gt=0, description="requests a second and key")
     burst: int = Field(1_000, ge=1, description="requests of a key at once")

@@ -12,13 +12,13 @@ REFERENCES: Final = ("reference", "reference_batched")
 """As the published design runs, a request an execution; and with our stacking of waiting requests."""
 STATIC_TOWER: Final = "ensemble_static"
 """The ensemble with a query tower that knows nothing of clicks."""
-EMBEDDED: Final = "ensemble_embedded"
-"""The ensemble with all fourteen stages in Triton's own process."""
-TRITON_VARIANTS: Final = ("ensemble", EMBEDDED, "fused", STATIC_TOWER, *REFERENCES)
+PROCESSES: Final = "ensemble_processes"
+"""The ensemble with a Python process for each model."""
+TRITON_VARIANTS: Final = ("ensemble", PROCESSES, "fused", STATIC_TOWER, *REFERENCES)
 NEED_WORKFLOWS: Final = frozenset((STATIC_TOWER, *REFERENCES))
 _TOWER_AT: Final = (1, 16)
 """Concurrencies at which the towers are compared."""
-GATEWAYS: Final = {"gateway": "ensemble", "gateway_embedded": EMBEDDED, "gateway_fused": "fused"}
+GATEWAYS: Final = {"gateway": "ensemble", "gateway_processes": PROCESSES, "gateway_fused": "fused"}
 """Gateways, and the variant that each asks."""
 FLOOR: Final = "floor"
 TARGET: Final = "target"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsys.bench import machine, static_tower, users
-from recsys.bench.options import EMBEDDED, REFERENCES, STATIC_TOWER
+from recsys.bench.options import PROCESSES, REFERENCES, STATIC_TOWER
 from recsys.bench.reference import repository as reference
 from recsys.bench.target import Target
 from recsys.errors import RecsysError
@@ -109,7 +109,8 @@ class Variant:
         self.name = name
         self._shop = shop
         way = {"variant": "fused" if name == "fused" else "ensemble"}
-        way |= {"stages": "embedded" if name == EMBEDDED else "processes"}
+        if name == PROCESSES or name in REFERENCES:
+            way |= {"stages": "processes"}
         serving = shop.settings.serving.model_copy(update=way)
         self._settings = shop.settings.model_copy(update={"serving": serving})
         self._folder = shop.folder / name

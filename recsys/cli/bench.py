@@ -29,8 +29,8 @@ _WIDE = 160
 @app.command()
 def serving(
     *,
-    embedded: Annotated[
-        bool, typer.Option("--embedded", help="Also the fourteen models with their stages in Triton itself.")
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Also the fourteen models with a process for each.")
     ] = False,
     fused: Annotated[
         bool, typer.Option("--fused", help="Also ensemble_fused: all stages in one process.")
@@ -72,14 +72,14 @@ def serving(
 
     Servers of its own, on free ports of 127.0.0.1, serve the current release; those that run are not touched.
     """
-    from recsys.bench.options import EMBEDDED, GATEWAYS, REFERENCES, STATIC_TOWER, Options
+    from recsys.bench.options import GATEWAYS, PROCESSES, REFERENCES, STATIC_TOWER, Options
     from recsys.bench.report import write
     from recsys.bench.serving import measure
     from recsys.local.services import require_release
 
     settings = get_settings()
     chosen = {
-        EMBEDDED: embedded,
+        PROCESSES: processes,
         "fused": fused,
         STATIC_TOWER: static_tower,
         **dict.fromkeys(REFERENCES, reference),

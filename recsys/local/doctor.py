@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from recsys.compiler import can_embed_python, find_compiler
 from recsys.errors import RecsysError
 from recsys.local import valkey
 from recsys.local.ports import is_taken
@@ -64,7 +65,8 @@ def examine(
     Returns:
         All checks, good and bad.
     """
-    checks = [_python(), _platform(), _glibc(), _memory(), _disk(settings.home), _valkey_server()]
+    checks = [_python(), _platform(), _glibc(), _memory(), _disk(settings.home)]
+    checks += [_valkey_server(), _compiler()]
     checks += _ports(settings, set(ours))
     checks.append(_lock())
     for names in _IMPORTS:
@@ -110,6 +112,12 @@ def _disk(home: Path) -> Check:
     found = f"{gib:.1f} GiB free in {place}" if writable else f"{place} is not writable"
     fix = f"Choose a place with {_DISK_GIB:g} GiB with --home"
     return Check("disk", writable and gib >= _DISK_GIB, found, fix)
+
+
+def _compiler() -> Check:
+    found = find_compiler() if can_embed_python() else None
+    without = "none, or no headers of Python: a process for each model, slower and larger"
+    return Check("C compiler", True, found or without)
 
 
 def _valkey_server() -> Check:

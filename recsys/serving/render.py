@@ -111,7 +111,7 @@ def repository_files(
     settings: ServingSettings | None = None, releases: str = "var/releases", version: int = 1
 ) -> dict[str, str]:
     """Every file of a model repository that serves one release: relative path -> text."""
-    settings = settings or ServingSettings()
+    settings = settings or ServingSettings(stages="processes")
     files = {}
     for model in steps(settings.variant):
         files[f"{model.name}/config.pbtxt"] = model_config(model, settings, releases, (version,))
@@ -122,7 +122,7 @@ def repository_files(
 
 
 def render(repository_dir: Path = REPOSITORY_DIR) -> None:
-    """Write the committed model repository, with the default settings and version 1."""
+    """Write the committed model repository: version 1, a process for each model, else the defaults."""
     for name, text in repository_files().items():
         path = repository_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from recsys.compiler import can_embed_python
+
 MOST_REPLICAS: Final = 16
 """Triton servers of a local system, at most."""
 
@@ -22,8 +24,9 @@ class ServingSettings(BaseModel):
         description="ensemble: fourteen models; fused: their stages in one process, ensemble_fused",
     )
     stages: Literal["processes", "embedded"] = Field(
-        "processes",
-        description="a Python process for each model, or all in Triton's own (needs a C compiler)",
+        default_factory=lambda: "embedded" if can_embed_python() else "processes",
+        description="all in Triton's own process, which needs a C compiler and is the default where one is; "
+        "or a Python process for each model",
     )
     onnx_backend: Literal["python", "triton-cpu", "triton-gpu"] = Field(
         "python", description="what runs tower and ranker: the Python backend or Triton's own onnxruntime"

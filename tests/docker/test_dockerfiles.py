@@ -95,3 +95,5 @@ def test_the_image_holds_the_backend_that_embeds_stages() -> None:
     text = (ROOT / "docker" / "triton" / "Dockerfile").read_text()
     assert f"-m {build.__name__} /backends" in text
     assert f"/backends/stages/libtriton_stages.so {library(BACKENDS)}\n" in text
+    # Whether it is used is the chart's to say, not that of a compiler in the base image.
+    assert "RECSYS_SERVING__STAGES=processes" in text

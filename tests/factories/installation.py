@@ -222,7 +222,8 @@ def give_away(folder: Path) -> None:
 def _image_environment() -> dict[str, str]:
     """What the images set."""
     needed = triton.environment(Settings())
-    return {name: needed[name] for name in ("LD_LIBRARY_PATH", "PYTHONPATH", "PATH")}
+    found = {name: needed[name] for name in ("LD_LIBRARY_PATH", "PYTHONPATH", "PATH")}
+    return found | {"RECSYS_SERVING__STAGES": "processes"}
 
 
 def _expand(text: str, environment: dict[str, str]) -> str:

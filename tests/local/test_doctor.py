@@ -84,3 +84,10 @@ def test_pins_of_the_lock_are_read() -> None:
     known = pins(doctor._LOCK)
     assert known["numpy"] == "1.23.5"
     assert len(known) > 100
+
+
+def test_a_machine_without_a_compiler_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "can_embed_python", lambda: False)
+    check = doctor._compiler()
+    assert check.ok
+    assert "a process for each model" in check.found

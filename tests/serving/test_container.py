@@ -25,7 +25,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_triton_finds_the_release_that_was_fetched(source: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    settings = Settings(serving=ServingSettings(retrieved=50, ranked=40, returned=7))
+    settings = Settings(serving=ServingSettings(stages="processes", retrieved=50, ranked=40, returned=7))
     assert prepare(str(source), home, settings) == 1
     ranker = (home / "triton" / "models" / "dlrm_ranking" / "config.pbtxt").read_text()
     assert f'string_value: "{home / "releases"}"' in ranker
@@ -33,7 +33,10 @@ def test_triton_finds_the_release_that_was_fetched(source: Path, tmp_path: Path)
     assert (home / "releases" / "1" / "dlrm.onnx").is_file()
 
 
-def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_SERVING__STAGES", "processes")  # as the image has it
     with pytest.raises(SystemExit) as caught:
         main([f"--source={tmp_path}", f"--into={tmp_path / 'home'}"])
     assert caught.value.code == 2

@@ -19,7 +19,9 @@ from recsys.serving.repository import assemble, set_versions
 from recsys.serving.tensors import TENSORS
 from recsys.settings import ServingSettings
 
-SETTINGS = ServingSettings(retrieved=60, ranked=50, returned=10, onnx_backend="triton-gpu")
+SETTINGS = ServingSettings(
+    stages="processes", retrieved=60, ranked=50, returned=10, onnx_backend="triton-gpu"
+)
 KINDS = {np.dtype("float32"): TensorProto.FLOAT, np.dtype("int64"): TensorProto.INT64}
 TRITONS = {"tensor(float)": "TYPE_FP32", "tensor(int64)": "TYPE_INT64"}
 

@@ -102,7 +102,7 @@ def arguments(name: str, releases: Path, version: int = 1) -> dict[str, str]:
     from google.protobuf import json_format, text_format
     from tritonclient.grpc import model_config_pb2
 
-    text = model_config(model(name), ServingSettings(), str(releases))
+    text = model_config(model(name), ServingSettings(stages="processes"), str(releases))
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     return {
         "model_name": name,
@@ -144,8 +144,8 @@ def test_views_are_made_whole_before_triton_gets_them(release: Path, triton: Sim
     backend = TritonPythonModel()
     backend.initialize(arguments("unroll_features", release.parent))
     widths = {
-        name: wire.dims(ServingSettings())[0]
-        for name, wire in ports(model("unroll_features").inputs, ServingSettings()).items()
+        name: wire.dims(ServingSettings(stages="processes"))[0]
+        for name, wire in ports(model("unroll_features").inputs, ServingSettings(stages="processes")).items()
     }
     inputs = {
         name: FakeTensor(name, np.arange(6 * width).reshape(6, width)[::2]) for name, width in widths.items()

@@ -15,6 +15,7 @@ from recsys.serving.graph import ENSEMBLE, MODELS, model
 from recsys.serving.wires import ports
 from recsys.settings import ServingSettings
 
+SETTINGS = ServingSettings(stages="processes")
 COMMITTED = Path(__file__).parents[2] / "triton_model_repository"
 
 
@@ -41,20 +42,20 @@ def test_a_difference_is_found_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("each", MODELS, ids=lambda each: each.name)
 def test_every_model_batches_without_waiting(each: render.Model) -> None:
-    config = parsed(render.model_config(each, ServingSettings(), "/releases", (3, 2)))
+    config = parsed(render.model_config(each, SETTINGS, "/releases", (3, 2)))
     assert (config.name, config.backend, config.max_batch_size) == (each.name, "python", 64)
     assert config.HasField("dynamic_batching")
     assert config.dynamic_batching.max_queue_delay_microseconds == 0
     assert list(config.version_policy.specific.versions) == [2, 3]
     assert config.parameters["releases"].string_value == "/releases"
-    assert [port.name for port in config.input] == list(ports(each.inputs, ServingSettings()))
-    assert [port.name for port in config.output] == list(ports(each.outputs, ServingSettings()))
+    assert [port.name for port in config.input] == list(ports(each.inputs, SETTINGS))
+    assert [port.name for port in config.output] == list(ports(each.outputs, SETTINGS))
     assert not config.instance_group[0].HasField("rate_limiter")
     assert all(parameter in config.parameters for parameter in each.parameters)
 
 
 def test_widths_come_from_the_settings() -> None:
-    settings = ServingSettings(retrieved=50, ranked=40, returned=30, max_batch_size=8)
+    settings = ServingSettings(stages="processes", retrieved=50, ranked=40, returned=30, max_batch_size=8)
     config = parsed(render.model_config(model("filter_seen_items"), settings, "r"))
     dims = {port.name: list(port.dims) for port in (*config.input, *config.output)}
     assert dims["faiss_retrieval_int32"] == [50 + 1]  # where each candidate is from, and one flag
@@ -64,7 +65,7 @@ def test_widths_come_from_the_settings() -> None:
 
 
 def test_the_ensemble_is_pinned_to_one_version() -> None:
-    config = parsed(render.ensemble_config(ServingSettings(), 7))
+    config = parsed(render.ensemble_config(SETTINGS, 7))
     steps = config.ensemble_scheduling.step
     assert config.name == ENSEMBLE
     assert [step.model_name for step in steps] == [each.name for each in MODELS]
@@ -72,7 +73,7 @@ def test_the_ensemble_is_pinned_to_one_version() -> None:
     assert [port.name for port in config.input if not port.optional] == ["user_id"]
     for step, each in zip(steps, MODELS, strict=True):
         for map_, tensors in ((step.input_map, each.inputs), (step.output_map, each.outputs)):
-            wanted = ports(tensors, ServingSettings())
+            wanted = ports(tensors, SETTINGS)
             assert dict(map_) == {port: wire.name for port, wire in wanted.items()}
 
 
@@ -99,8 +100,8 @@ def test_the_command_writes_checks_and_draws(tmp_path: Path) -> None:
 
 
 def test_each_model_is_warmed_with_its_own_shapes() -> None:
-    (request,) = parsed(render.model_config(model("dlrm_ranking"), ServingSettings(), "r")).model_warmup
-    config = parsed(render.model_config(model("dlrm_ranking"), ServingSettings(), "r"))
+    (request,) = parsed(render.model_config(model("dlrm_ranking"), SETTINGS, "r")).model_warmup
+    config = parsed(render.model_config(model("dlrm_ranking"), SETTINGS, "r"))
     assert request.batch_size == 1
     for port in config.input:
         assert request.inputs[port.name].data_type == port.data_type

@@ -16,7 +16,7 @@ from recsys.serving.tensors import TENSORS
 from recsys.serving.wires import Packing, ports, wires
 from recsys.settings import ServingSettings
 
-SETTINGS = ServingSettings(retrieved=9, ranked=7, returned=5)
+SETTINGS = ServingSettings(stages="processes", retrieved=9, ranked=7, returned=5)
 
 
 def packing(each: Model) -> Packing:

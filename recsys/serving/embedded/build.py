@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from recsys.compiler import find_compiler
 from recsys.errors import RecsysError
 
 BACKEND: Final = "stages"
@@ -68,14 +68,14 @@ def place(backends: Path) -> Path:
 
 
 def _command() -> list[str]:
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    compiler = find_compiler()
     if compiler is None:
         raise RecsysError("stages' backend", "this machine has no C compiler", _FIX)
     include, folder = sysconfig.get_path("include"), sysconfig.get_config_var("LIBDIR")
     version = sysconfig.get_config_var("LDVERSION") or sysconfig.get_python_version()
     return [
         compiler,
-        *("-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"),
+        *("-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"),
         f"-I{include}",
         f'-DLIBPYTHON="{sysconfig.get_config_var("INSTSONAME")}"',
         *map(str, _SOURCES),

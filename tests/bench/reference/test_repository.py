@@ -48,7 +48,7 @@ def test_workflows_that_are_gone_are_named(tmp_path: Path, release: Path) -> Non
 
 def test_five_models_are_replaced(tmp_path: Path, release: Path) -> None:
     models = tmp_path / "models"
-    repository.assemble(models, release.parent, 3, ServingSettings())
+    repository.assemble(models, release.parent, 3, ServingSettings(stages="processes"))
     before = {path: path.read_bytes() for path in sorted(models.rglob("*")) if path.is_file()}
     replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path), batched=True)
     changed = {
@@ -67,7 +67,7 @@ def test_the_reference_runs_a_request_an_execution_unless_it_is_batched(
     tmp_path: Path, release: Path, batched: bool
 ) -> None:
     models = tmp_path / "models"
-    repository.assemble(models, release.parent, 3, ServingSettings())
+    repository.assemble(models, release.parent, 3, ServingSettings(stages="processes"))
     replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path), batched=batched)
     configs = [path.read_text() for path in models.glob("*/config.pbtxt")]
     parsed = [text_format.Parse(text, model_config_pb2.ModelConfig()) for text in configs]
@@ -79,7 +79,7 @@ def test_the_reference_runs_a_request_an_execution_unless_it_is_batched(
 def test_the_bytecode_is_the_references_own(tmp_path: Path, release: Path) -> None:
     """Python would not look whether the file behind it has changed."""
     models = tmp_path / "models"
-    repository.assemble(models, release.parent, 3, ServingSettings())
+    repository.assemble(models, release.parent, 3, ServingSettings(stages="processes"))
     replace_models(models, 3, tmp_path / "workflows", Settings(home=tmp_path))
     for name in REPLACED:
         source = models / name / "3" / "model.py"

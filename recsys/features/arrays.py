@@ -174,7 +174,8 @@ class _Lookup:
         span = int(values[-1]) - int(values[0]) + 1
         if span > max(_DENSE, 4 * len(values)):
             return lookup
-        return _Table(values[0], np.append(lookup(np.arange(values[0], values[0] + span)), OUT_OF_VOCABULARY))
+        every = values[0] + np.arange(span)
+        return _Table(values[0], np.append(lookup(every), OUT_OF_VOCABULARY))
 
     def __call__(self, x: Array) -> Array:
         if not len(self.values):

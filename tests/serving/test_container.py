@@ -10,6 +10,7 @@ from factories.release import make_release
 from recsys.errors import BadUse
 from recsys.release.manifest import DataWindow
 from recsys.release.store import ReleaseStore
+from recsys.serving import container
 from recsys.serving.container import main, prepare
 from recsys.serving.embedded.build import library
 from recsys.settings import ServingSettings, Settings
@@ -36,7 +37,8 @@ def test_triton_finds_the_release_that_was_fetched(source: Path, tmp_path: Path)
 def test_the_command_refuses_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RECSYS_SERVING__STAGES", "processes")  # as the image has it
+    as_in_the_image = Settings(serving=ServingSettings(stages="processes"))
+    monkeypatch.setattr(container, "get_settings", lambda: as_in_the_image)
     with pytest.raises(SystemExit) as caught:
         main([f"--source={tmp_path}", f"--into={tmp_path / 'home'}"])
     assert caught.value.code == 2

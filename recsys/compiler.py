@@ -15,7 +15,8 @@ def find_compiler() -> str | None:
 
 @cache
 def can_embed_python() -> bool:
-    """Whether there are a C compiler, this Python's headers and its shared library."""
+    """Whether there are a C compiler, this Python's headers and the shared library that one links with."""
     header = Path(sysconfig.get_path("include")) / "Python.h"
-    library = Path(sysconfig.get_config_var("LIBDIR")) / str(sysconfig.get_config_var("INSTSONAME"))
+    folder, name = (str(sysconfig.get_config_var(each)) for each in ("LIBDIR", "LDLIBRARY"))
+    library = Path(folder, name)
     return find_compiler() is not None and header.is_file() and ".so" in library.name and library.is_file()

@@ -23,17 +23,17 @@ def found(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], include: Path
     """Makes a machine that holds these compilers, headers and this library of Python."""
     monkeypatch.setattr(compiler.shutil, "which", lambda name: f"/bin/{name}" if name in names else None)
     monkeypatch.setattr(compiler.sysconfig, "get_path", lambda name: str(include))
-    place = {"LIBDIR": str(library.parent), "INSTSONAME": library.name}
+    place = {"LIBDIR": str(library.parent), "LDLIBRARY": library.name}
     monkeypatch.setattr(compiler.sysconfig, "get_config_var", place.__getitem__)
 
 
 @pytest.mark.parametrize(
     ("compilers", "there", "stages"),
     [
-        (("cc",), ("Python.h", "libpython3.11.so.1.0"), "embedded"),
-        (("clang",), ("Python.h", "libpython3.11.so.1.0"), "embedded"),
-        ((), ("Python.h", "libpython3.11.so.1.0"), "processes"),
-        (("cc",), ("other.h", "libpython3.11.so.1.0"), "processes"),
+        (("cc",), ("Python.h", "libpython3.11.so"), "embedded"),
+        (("clang",), ("Python.h", "libpython3.11.so"), "embedded"),
+        ((), ("Python.h", "libpython3.11.so"), "processes"),
+        (("cc",), ("other.h", "libpython3.11.so"), "processes"),
         (("cc",), ("Python.h", "libpython3.11.a"), "processes"),
     ],
 )

@@ -136,7 +136,7 @@ def parameters(model: Model, settings: ServingSettings) -> dict[str, str]:
 
 
 def _references(model: Model, settings: ServingSettings) -> dict[str, dict[str, Any]]:
-    """What `recsys.serving.embedded.relay.Relayed.read` needs to know."""
+    """What `recsys.serving.embedded.relay.References.of` reads."""
     read = {
         wire.name: {
             port: TENSORS[name].dims(settings) for port, name in model.inputs.items() if name in wire.tensors

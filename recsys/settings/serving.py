@@ -32,7 +32,7 @@ class ServingSettings(BaseModel):
         "python", description="what runs tower and ranker: the Python backend or Triton's own onnxruntime"
     )
     replicas: int = Field(1, ge=1, le=MOST_REPLICAS, description="Triton servers of a local system")
-    fused_instances: int = Field(1, ge=1, description="processes of ensemble_fused, each with its own memory")
+    fused_instances: int = Field(1, ge=1, description="of ensemble_fused; processes where stages run in some")
     ranker_threads: int = Field(2, ge=1, le=64, description="users of one request ranked side by side")
     load_nice: int = Field(5, ge=0, le=19, description="how much loading models yield to answering ones")
     http_port: int = Field(8000, ge=0, le=65535, description="0: any free port")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -247,7 +249,7 @@ def test_a_trained_session_tower_reacts_and_goes_into_one_file(
 @pytest.mark.parametrize(("costs", "gain"), [(0.0, 30.0), (1e-4, 30.0), (1e-3, 4.0), (1.0, 0.0)])
 def test_a_visit_counts_for_as_much_as_costs_nothing(examples, parts, costs, gain) -> None:
     query, history = parts
-    alone = Examples(*_columns_of(examples), ClickLog.empty())
+    alone = replace(examples, log=ClickLog.empty())
     history.settle(query, alone, lambda tower: 1.0 - costs * float(tower.gain))
     assert history.tower(query).gain.numpy() == gain
     history.gain = 0.0
@@ -256,7 +258,7 @@ def test_a_visit_counts_for_as_much_as_costs_nothing(examples, parts, costs, gai
 @pytest.mark.parametrize(("kept", "taken"), [(1.0, True), (0.996, True), (0.99, False)])
 def test_the_prior_is_taken_where_it_costs_nothing(shop, examples, parts, kept, taken) -> None:
     query, history = parts
-    alone = Examples(*_columns_of(examples), ClickLog.empty())
+    alone = replace(examples, log=ClickLog.empty())
     vectors = np.random.default_rng(0).normal(size=(len(shop.catalogue), 64)).astype(np.float32)
     made = VisitPrior.of(vectors, shop.catalogue.inputs["category_l1"][:, 0], np.ones(64, np.float32))
 
@@ -299,7 +301,3 @@ def test_clicks_of_a_visit_weigh_more_for_those_who_have_a_past(examples, parts)
     assert (moved(one) < 1e-5).all()
     assert (moved(three)[known] > 1e-3).all()
     assert (moved(three)[~known] < 1e-5).all()
-
-
-def _columns_of(rows: Examples) -> tuple:
-    return rows.inputs, rows.item, rows.click, rows.timestamp, rows.visitor

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "crossing.h"
 #include "turns.h"
@@ -38,12 +37,6 @@ static void forget_thread(void *state) {
   PyEval_RestoreThread(state);
   PyThreadState_Clear(state);
   PyThreadState_DeleteCurrent();
-}
-
-static uint64_t now_ns(void) {
-  struct timespec moment;
-  clock_gettime(CLOCK_MONOTONIC, &moment);
-  return (uint64_t)moment.tv_sec * 1000000000u + (uint64_t)moment.tv_nsec;
 }
 
 EXPORTED Error *TRITONBACKEND_Initialize(Backend *backend) {

@@ -22,7 +22,7 @@ static pthread_cond_t work_came = PTHREAD_COND_INITIALIZER, work_ended = PTHREAD
 static Stage *stages; /* the last model first */
 static bool is_asleep;
 
-static uint64_t now_ns(void) {
+uint64_t now_ns(void) {
   struct timespec moment;
   clock_gettime(CLOCK_MONOTONIC, &moment);
   return (uint64_t)moment.tv_sec * 1000000000u + (uint64_t)moment.tv_nsec;

@@ -30,6 +30,9 @@ struct Stage {
   Stage *next;
 };
 
+/* Nanoseconds of the monotonic clock. */
+uint64_t now_ns(void);
+
 /* From now on it gets turns. */
 void add_stage(Stage *stage);
 

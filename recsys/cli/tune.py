@@ -21,8 +21,12 @@ _SHOWN = 5
 def tune(
     *,
     data: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a data set; left out: the one trained on.", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a data set; left out: the one trained on. Given again: settings that suit all, "
+            "the cheapest first.",
+            show_default=False,
+        ),
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="How many the study shall have in all.")] = 20,
     minutes: Annotated[
@@ -46,7 +50,8 @@ def tune(
     """Search the recipe's settings on the training days alone; the study goes on where it stopped.
 
     The study is kept in <home>/tune/study.db. The last two training days stand in for the days after. With
-    --judge the best settings meet the recipe on the real days after, which no trial saw.
+    --judge the best settings meet the recipe on the real days after, which no trial saw. Of several data
+    sets the geometric mean of NDCG@10 counts.
     """
     settings = get_settings()
     if judged == 1:
@@ -59,32 +64,28 @@ def tune(
     from recsys.data.dataset import Dataset
     from recsys.local.shop_data import imported
     from recsys.tune.runs import Bench
-    from recsys.tune.seeds import value
-    from recsys.tune.study import OBJECTIVE, inner_days
+    from recsys.tune.study import inner_days, objective_of
     from recsys.tune.study import tune as search
 
-    folder = data or imported(settings.home)
-    bench = Bench(folder, settings.home / "tune", inner_days(Dataset.open(folder)), "popularity")
+    folders = data or [imported(settings.home)]
+    fewer, kept = measured_on_fewer(settings), settings.home / "tune"
+    benches = [Bench(one, kept, inner_days(Dataset.open(one)), "popularity") for one in folders]
     if once:
-        print(f"ndcg={value(bench.run(measured_on_fewer(settings)).document, OBJECTIVE):.6f}")
+        print(f"ndcg={objective_of([bench.run(fewer).document for bench in benches]):.6f}")
         return
     steps = Steps()
     with steps.step("Tune") as note:
-        found = search(
-            bench,
-            measured_on_fewer(settings),
-            settings.home / "tune" / "study.db",
-            trials=trials,
-            minutes=minutes,
-            progress=note,
-        )
+        found = search(benches, fewer, kept / "study.db", trials=trials, minutes=minutes, progress=note)
     if judged and found["best"] is not None and found["best"]["trial"] > 0:
         from recsys.tune.judge import judge
 
         seeds = [settings.training.seed + number for number in range(judged)]
-        whole = Bench(folder, settings.home / "runs", baselines="popularity")
-        with steps.step("Judge") as note:
-            found["judged"] = judge(whole, settings, found["best"]["settings"], seeds, note)
+        found["judged"] = []
+        for folder in folders:
+            whole = Bench(folder, settings.home / "runs", baselines="popularity")
+            with steps.step(f"Judge on {folder.name}") as note:
+                met = judge(whole, settings, found["best"]["settings"], seeds, note)
+            found["judged"].append({"data": folder.name, **met})
     if json:
         print_json(found)
     else:
@@ -117,17 +118,22 @@ def show(found: dict[str, Any]) -> None:
         results.print(table("What moved it", ("setting", "share"), rows, right=("share",)))
     done = sorted((one for one in found["tried"] if one["value"] is not None), key=lambda one: -one["value"])
     if done:
-        rows = [(f"{one['trial']}", f"{one['value']:.4f}") for one in done[:_SHOWN]]
-        results.print(table("Best trials", ("trial", "NDCG@10"), rows, right=("trial", "NDCG@10")))
+        heads = ("trial", "NDCG@10", "of each", "training")
+        results.print(table("Best trials", heads, [_trial(one) for one in done[:_SHOWN]], right=heads))
     best = found["best"]
     if best is None:
         results.print("No trial was finished.")
         return
-    begun = "" if found["begun"] is None else f"; the recipe as it is: {found['begun']:.4f}"
+    begun = "" if found["begun"] is None else f"; the recipe it began with: {found['begun']:.4f}"
     results.print(f"Best: trial {best['trial']}, NDCG@10 {best['value']:.4f}{begun}")
-    if "judged" in found:
-        _show_judged(found["judged"])
+    for one in found.get("judged", []):
+        _show_judged(one)
     results.print(variables(best["settings"]), markup=False, soft_wrap=True)
+
+
+def _trial(one: dict[str, Any]) -> tuple[str, ...]:
+    each = " ".join(f"{value:.4f}" for value in one["data_sets"])
+    return f"{one['trial']}", f"{one['value']:.4f}", each, f"{one['seconds']:.0f} s"
 
 
 def _show_judged(found: dict[str, Any]) -> None:
@@ -137,7 +143,8 @@ def _show_judged(found: dict[str, Any]) -> None:
         for path, one in found["difference"].items()
     ]
     heads = ("", "recipe", "best trial", "difference", "95 % interval")
-    title = f"On {found['rows']:,} clicks that the search did not see, {len(found['seeds'])} seeds"
+    unseen = f"{found['rows']:,} clicks that the search did not see"
+    title = f"{found['data']}: on {unseen}, {len(found['seeds'])} seeds"
     results.print(table(title, heads, rows, heads[1:]))
     verdict = "better than the recipe" if found["better"] else "not better than the recipe beyond noise"
-    results.print(f"The best trial is {verdict} (NDCG@10 of the chain).")
+    results.print(f"On {found['data']} the best trial is {verdict} (NDCG@10 of the chain).")

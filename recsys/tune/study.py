@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import optuna
 
 from recsys.data.dataset import Dataset
@@ -19,7 +21,7 @@ from recsys.tune.seeds import value
 from recsys.tune.space import SPACE, draw
 
 OBJECTIVE: Final = "chain.ndcg@10"
-_DOCUMENT: Final = "document"
+_DOCUMENTS: Final = "documents"
 _TOWERS_METRIC: Final = "ndcg@10"
 _HELD_OUT: Final = 2
 _STARTUP: Final = 5
@@ -43,7 +45,7 @@ def inner_days(dataset: Dataset) -> tuple[int, ...]:
 
 
 def tune(
-    bench: Bench,
+    benches: Sequence[Bench],
     settings: Settings,
     storage: Path,
     *,
@@ -53,13 +55,14 @@ def tune(
 ) -> dict[str, Any]:
     """Tries settings until the budget is spent; what an earlier call tried counts.
 
-    The first trial is the recipe as it is. The others are drawn by a tree-structured Parzen estimator
-    (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011). A trial whose towers do worse on
-    rows held out than the median of those before it ends there (median pruning: Golovin et al., "Google
-    Vizier", 2017), before its ranker is trained.
+    The recipe as it is comes first, another call's own recipe next. The others are drawn by a tree-structured
+    Parzen estimator (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011). A trial whose
+    towers do worse on rows held out than the median of those before it ends there (median pruning: Golovin et
+    al., "Google Vizier", 2017), before its ranker is trained and the next data set is begun.
 
     Args:
-        bench: Where runs are made and kept.
+        benches: Where runs are made and kept, one for each data set that the settings shall suit. Trials go
+            through them in order: the cheapest first spares the others what does badly.
         settings: The recipe to begin from.
         storage: SQLite file of the study.
         trials: How many the study shall have in all.
@@ -67,54 +70,64 @@ def tune(
         progress: Told what is being done, and which share of it is.
 
     Returns:
-        {"trials", "pruned", "failed": int, "begun": value of the recipe as it is, "best": {"value", "trial",
+        {"trials", "pruned", "failed": int, "begun": value of the first trial, "best": {"value", "trial",
         "settings": {dotted name: value}}, "importance": {dotted name: share}, "tried": [{"trial", "state":
-        "complete" | "pruned" | "fail", "value", "settings"}]}; "best" is None where no trial was finished, a
-        "value" where its own was not.
+        "complete" | "pruned" | "fail", "value", "data_sets": [value of each], "seconds": of training,
+        "settings"}]}; "best" is None where no trial was finished, "value" and "seconds" where it was not.
 
     Raises:
         BadUse: The budget holds no trial.
     """
     if trials < 1:
         raise BadUse("trials", f"{trials} is no budget", "Give at least 1")
-    study = _open(storage, bench, settings)
+    study = _open(storage, benches, settings)
     _pick_up(study)
-    if not study.trials:
-        study.enqueue_trial(_point(settings), skip_if_exists=True)
+    study.enqueue_trial(_point(settings), skip_if_exists=True)
     left = trials - len([one for one in study.trials if one.state.is_finished()])
-    objective = _objective(bench, settings, trials, progress)
+    objective = _objective(benches, settings, trials, progress)
     if left > 0:
         timeout = None if minutes is None else minutes * 60
         study.optimize(objective, n_trials=left, timeout=timeout, catch=(RecsysError,))
     return _result(study)
 
 
+def objective_of(documents: Sequence[Mapping[str, Any]]) -> float:
+    """The geometric mean over data sets of NDCG@10 of the whole chain: the same ratio counts alike on each.
+
+    Args:
+        documents: A run's evaluation on each data set.
+    """
+    return float(np.exp(np.mean(np.log([value(one, OBJECTIVE) for one in documents]))))
+
+
 def _objective(
-    bench: Bench, settings: Settings, trials: int, progress: Progress
+    benches: Sequence[Bench], settings: Settings, trials: int, progress: Progress
 ) -> Callable[[optuna.Trial], float]:
     def run(trial: optuna.Trial) -> float:
         own = changed(settings, draw(trial))
-        share = min(trial.number / trials, 1.0)
-
-        def told(text: str) -> None:
-            progress(f"trial {trial.number}: {text}", share)
-
-        towers = bench.train_towers(own, told)
-        trial.report(towers.get(_TOWERS_METRIC, 0.0), step=0)
-        if trial.should_prune():
-            raise optuna.TrialPruned
-        document = bench.run(own, told).document
-        trial.set_user_attr(_DOCUMENT, {name: document[name] for name in ("chain", "retrieval", "seconds")})
-        return value(document, OBJECTIVE)
+        documents = []
+        for step, bench in enumerate(benches):
+            told = partial(_told, progress, f"trial {trial.number}, {bench.data.name}", trial.number / trials)
+            trial.report(bench.train_towers(own, told).get(_TOWERS_METRIC, 0.0), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+            document = bench.run(own, told).document
+            documents.append({name: document[name] for name in ("chain", "retrieval", "seconds")})
+            trial.set_user_attr(_DOCUMENTS, documents)
+        return objective_of(documents)
 
     return run
 
 
-def _open(storage: Path, bench: Bench, settings: Settings) -> optuna.Study:
+def _told(progress: Progress, name: str, share: float, text: str) -> None:
+    progress(f"{name}: {text}", min(share, 1.0))
+
+
+def _open(storage: Path, benches: Sequence[Bench], settings: Settings) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        study_name=f"{bench.data.name}-{OBJECTIVE}",
+        study_name="-".join([*(bench.data.name for bench in benches), OBJECTIVE]),
         storage=f"sqlite:///{storage.resolve()}",
         load_if_exists=True,
         direction="maximize",
@@ -164,10 +177,21 @@ def _result(study: optuna.Study) -> dict[str, Any]:
                 "trial": one.number,
                 "state": one.state.name.lower(),
                 "value": one.value if one.state == state.COMPLETE else None,
+                **_measured(one),
                 "settings": dict(one.params),
             }
             for one in study.trials
         ],
+    }
+
+
+def _measured(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    documents = trial.user_attrs.get(_DOCUMENTS, [])
+    done = trial.state == optuna.trial.TrialState.COMPLETE
+    seconds = [sum(one["seconds"].values()) for one in documents]
+    return {
+        "data_sets": [value(one, OBJECTIVE) for one in documents],
+        "seconds": sum(seconds) if done else None,
     }
 
 

@@ -167,12 +167,17 @@ def test_seeds_and_ablation_are_trainings_of_this_recipe(shop: Path, monkeypatch
 
 def test_a_search_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
     found = {"trials": 4, "pruned": 1, "failed": 0, "begun": 0.25, "importance": {"training.seed": 1.0}}
-    found["tried"] = [{"trial": at, "value": value} for at, value in enumerate((0.25, None, 0.2, 0.26))]
+    found["tried"] = [
+        {"trial": at, "value": value, "data_sets": [value, value], "seconds": 100 + at}
+        for at, value in enumerate((0.25, None, 0.2, 0.26))
+    ]
     tune.show(found | {"best": {"trial": 3, "value": 0.26, "settings": {"training.retrieval.epochs": 5}}})
     shown = capsys.readouterr().out
     assert "RECSYS_TRAINING__RETRIEVAL__EPOCHS=5" in shown
-    assert "trial 3, NDCG@10 0.2600; the recipe as it is: 0.2500" in shown
+    assert "trial 3, NDCG@10 0.2600; the recipe it began with: 0.2500" in shown
+    assert "103 s" in shown
     judged = {
+        "data": "retail",
         "seeds": [42, 43],
         "rows": 1_234,
         "recipe": {"chain.ndcg@10": 0.25},
@@ -181,9 +186,9 @@ def test_a_search_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
         "better": False,
     }
     best = {"trial": 3, "value": 0.26, "settings": {"training.retrieval.epochs": 5}}
-    tune.show(found | {"best": best, "judged": judged})
+    tune.show(found | {"best": best, "judged": [judged]})
     shown = capsys.readouterr().out
-    assert "1,234 clicks that the search did not see, 2 seeds" in shown
+    assert "retail: on 1,234 clicks that the search did not see, 2 seeds" in shown
     assert "not better than the recipe beyond noise" in shown
     tune.show(found | {"best": None, "importance": {}})
     assert "No trial was finished." in capsys.readouterr().out
@@ -202,7 +207,7 @@ def test_fewer_rows_tell_trials_apart() -> None:
     assert found.training == Settings().training
 
 
-@pytest.mark.parametrize(("trial", "judges"), [(3, [(["runs"], [42, 43])]), (0, [])])
+@pytest.mark.parametrize(("trial", "judges"), [(3, [("a", [42, 43]), ("b", [42, 43])]), (0, [])])
 def test_the_best_of_a_search_meets_the_recipe_when_asked(
     shop: Path, monkeypatch: pytest.MonkeyPatch, trial: int, judges: list[Any]
 ) -> None:
@@ -211,17 +216,18 @@ def test_the_best_of_a_search_meets_the_recipe_when_asked(
 
     def judge(bench: Any, settings: Settings, found: Any, seeds: list[int], note: Any) -> dict[str, Any]:
         assert (bench.train, found) == ((), best["settings"])
-        asked.append(([bench.folder.name], seeds))
+        assert bench.folder.name == "runs"
+        asked.append((bench.data.name, seeds))
         return {"better": True}
 
     monkeypatch.setattr("recsys.tune.study.inner_days", lambda dataset: (0, 1))
     monkeypatch.setattr("recsys.tune.study.tune", lambda *_, **__: {"best": best})
     monkeypatch.setattr("recsys.tune.judge.judge", judge)
     monkeypatch.setattr("recsys.data.dataset.Dataset.open", lambda path: None)
-    found = CliRunner().invoke(app, ["tune", "--judge", "2", "--json"])
+    found = CliRunner().invoke(app, ["tune", "--judge", "2", "--json", "--data", "a", "--data", "b"])
     assert found.exit_code == 0, found.output
     assert asked == judges
-    assert ("judged" in json.loads(found.stdout)) == bool(judges)
+    assert [one["data"] for one in json.loads(found.stdout).get("judged", [])] == [name for name, _ in judges]
     one = CliRunner().invoke(app, ["tune", "--judge", "1"])
     assert isinstance(one.exception, BadUse)
 

@@ -21,7 +21,7 @@ from recsys.tune.overrides import changed, variables
 from recsys.tune.runs import Run
 from recsys.tune.seeds import HEADLINE, over_seeds, summary, value
 from recsys.tune.space import SPACE, Choice
-from recsys.tune.study import inner_days, tune
+from recsys.tune.study import inner_days, objective_of, tune
 
 BEST = 0.012
 
@@ -136,16 +136,16 @@ def test_variants_that_change_nothing_are_left_out():
 def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     bench, storage = FakeBench(), tmp_path / "tune" / "study.db"
     settings = changed(Settings(), {"training.retrieval.learning_rate": 0.003})
-    first = tune(bench, settings, storage, trials=4)
+    first = tune([bench], settings, storage, trials=4)
     assert first["trials"] == 4
     recipe = bench.asked[0].training.retrieval
     assert recipe.learning_rate == 0.003
     assert [one["trial"] for one in first["tried"]] == [0, 1, 2, 3]
     assert max(one["value"] for one in first["tried"]) == first["best"]["value"]
     assert first["begun"] == pytest.approx(bench.quality(settings) + 0.042)
-    again = tune(bench, settings, storage, trials=4)
+    again = tune([bench], settings, storage, trials=4)
     assert again == first
-    more = tune(bench, settings, storage, trials=18)
+    more = tune([bench], settings, storage, trials=18)
     assert more["trials"] == 18
     assert more["best"]["value"] > first["begun"]
     assert more["pruned"] > 0
@@ -156,6 +156,36 @@ def test_a_study_begins_with_the_recipe_gets_better_and_goes_on(tmp_path):
     assert shares["training.retrieval.learning_rate"] > 2 * np.median(list(shares.values()))
     best = changed(settings, more["best"]["settings"])
     assert bench.quality(best) + 0.042 == pytest.approx(more["best"]["value"])
+
+
+def test_a_recipe_of_another_call_is_tried_as_well(tmp_path):
+    bench, storage = FakeBench(), tmp_path / "study.db"
+    tune([bench], Settings(), storage, trials=2)
+    own = changed(Settings(), {"training.retrieval.learning_rate": BEST})
+    found = tune([bench], own, storage, trials=3)
+    assert found["best"]["trial"] == 2
+    assert found["best"]["settings"]["training.retrieval.learning_rate"] == BEST
+    assert tune([bench], own, storage, trials=3) == found
+
+
+def test_settings_for_several_data_sets_suit_all_of_them(tmp_path):
+    @dataclass
+    class OtherBench(FakeBench):
+        def quality(self, settings: Settings) -> float:
+            return 0.1 * super().quality(settings)
+
+    quick, slow = FakeBench(), OtherBench(data=Path("other"))
+    found = tune([quick, slow], Settings(), tmp_path / "study.db", trials=12)
+    for one in found["tried"]:
+        if one["value"] is not None:
+            assert one["value"] == pytest.approx(np.sqrt(np.prod(one["data_sets"])))
+            assert one["seconds"] == 6.0
+    assert objective_of([{"chain": {"ndcg@10": 0.2}}, {"chain": {"ndcg@10": 0.8}}]) == pytest.approx(0.4)
+    assert len(slow.asked) == len(quick.asked) < 12  # one that is ended early is not begun on the next
+    assert (
+        tune([quick], Settings(), tmp_path / "study.db", trials=1)["tried"][0]["data_sets"]
+        != found["tried"][0]["data_sets"]
+    )
 
 
 def test_what_a_search_found_is_judged_with_several_seeds():
@@ -176,16 +206,16 @@ def test_what_a_search_found_is_judged_with_several_seeds():
 
 
 def test_no_trial_begins_after_the_time_and_a_failed_one_counts(tmp_path):
-    assert tune(FakeBench(), Settings(), tmp_path / "a.db", trials=5, minutes=0)["trials"] <= 1
-    found = tune(FakeBench(broken=True), Settings(), tmp_path / "b.db", trials=3)
+    assert tune([FakeBench()], Settings(), tmp_path / "a.db", trials=5, minutes=0)["trials"] <= 1
+    found = tune([FakeBench(broken=True)], Settings(), tmp_path / "b.db", trials=3)
     assert (found["failed"], found["best"]) == (3, None)
     with pytest.raises(BadUse, match="budget"):
-        tune(FakeBench(), Settings(), tmp_path / "c.db", trials=0)
+        tune([FakeBench()], Settings(), tmp_path / "c.db", trials=0)
 
 
 def test_a_study_that_goes_on_tries_new_points(tmp_path):
     for trials in (1, 2, 3, 4, 5, 8):
-        found = tune(FakeBench(), Settings(), tmp_path / "study.db", trials=trials)
+        found = tune([FakeBench()], Settings(), tmp_path / "study.db", trials=trials)
     tried = [one["settings"]["training.retrieval.learning_rate"] for one in found["tried"]]
     assert len(set(tried)) == len(tried) == 8
 
@@ -200,13 +230,13 @@ def test_what_was_running_when_it_was_killed_is_tried_again(tmp_path):
 
     storage, first = tmp_path / "study.db", KilledBench()
     with pytest.raises(KeyboardInterrupt):
-        tune(first, Settings(), storage, trials=3)
+        tune([first], Settings(), storage, trials=3)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{storage}")
     killed = study.trials[1]
     running = study.ask()  # as a process leaves it that dies without a word
     running.suggest_float("training.retrieval.dropout", 0.0, 0.4)
     second = FakeBench()
-    found = tune(second, Settings(), storage, trials=5)
+    found = tune([second], Settings(), storage, trials=5)
     assert killed.state == optuna.trial.TrialState.FAIL
     assert found["failed"] == 2
     assert second.asked[0].training.retrieval.dropout == running.params["training.retrieval.dropout"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,11 +15,11 @@ from recsys.kubeflow.recipe import recipe_of, settings_of
 from recsys.models.outcomes import Outcomes
 from recsys.release.digest import code_sha256, json_sha256, tree_sha256
 from recsys.settings import Settings
+from recsys.tune.apart import apart
 
 _DOCUMENT: Final = "evaluation.json"
 _TOWERS: Final = "towers.json"
 _WIDER: Final = {"popularity": ("standard", "all"), "standard": ("all",)}
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -108,12 +106,6 @@ def _check(baselines: str) -> None:
     from recsys.models.baselines.compare import names
 
     names(baselines, items=0)
-
-
-def apart(function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Calls in a process of its own, whose memory goes with it and whose TensorFlow is fresh."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def _train_towers(bench: Bench, recipe: dict[str, Any], folder: Path) -> None:

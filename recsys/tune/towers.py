@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from recsys.settings import Settings
+from recsys.tune.apart import apart
 from recsys.tune.overrides import changed
 from recsys.tune.progress import Progress, named, silent
-from recsys.tune.runs import Bench, apart, open_dataset
+from recsys.tune.runs import Bench, open_dataset
 
 TOWERS: Final = ("static", "context", "session")
 _MEASURED: Final = "measured.json"

@@ -28,7 +28,7 @@ class RetrievalSettings(FitSettings):
         description="static: the user alone; context: device, hour and weekday as well; session: and the "
         "newest clicks",
     )
-    session_width: int = Field(32, ge=1, description="of the session encoder; a multiple of its heads")
+    session_width: int = Field(64, ge=1, description="of the session encoder; a multiple of its heads")
     session_heads: int = Field(2, ge=1, description="of the session encoder's attention")
     session_layers: int = Field(1, ge=1, description="of the session encoder")
     session_forget: float = Field(
@@ -38,6 +38,7 @@ class RetrievalSettings(FitSettings):
         0.0, ge=0, lt=1, description="share of training rows whose long-term history is hidden"
     )
     epochs: int = Field(4, ge=1)
+    learning_rate: float = Field(0.0046, gt=0, description="peak; see recsys.models.recipe.learning_rate")
     clicks: int = Field(
         48, ge=0, description="newest clicks a user that the user embedding is derived from; 0: none"
     )
@@ -106,7 +107,7 @@ class FinetuneSettings(BaseModel):
     replay_share: float = Field(0.5, ge=0, description="rows of older days for each row of the new ones")
     replay_half_life_days: float = Field(4.0, gt=0, description="a row so much older is half as likely")
     retrieval: FitSettings = FitSettings(
-        epochs=1, steps_per_epoch=100, least_steps=100, largest_batch=4_096, learning_rate=0.001
+        epochs=1, steps_per_epoch=200, least_steps=200, largest_batch=4_096, learning_rate=0.0005
     )
     ranking: FitSettings = FitSettings(epochs=1, steps_per_epoch=40, least_steps=40, learning_rate=0.0005)
 

@@ -26,9 +26,9 @@ _TOWERS_METRIC: Final = "ndcg@10"
 _HELD_OUT: Final = 2
 _STARTUP: Final = 5
 
-_KEPT_PERCENT: Final = 75.0
-"""Of the trials before, as many may have better towers. With fewer good trials would end too, for the ranker
-makes up for much: below the best chain of twenty on the synthetic shop were towers worse than the median."""
+_WORST: Final = 0.25
+"""Share of the finished trials that a trial's towers must leave behind. With a half good trials would end
+too: the best chain of twenty on the synthetic shop, whose ranker makes up for much, had such towers."""
 
 
 def inner_days(dataset: Dataset) -> tuple[int, ...]:
@@ -61,9 +61,9 @@ def tune(
 
     The recipe as it is comes first, another call's own recipe next. The others are drawn by a tree-structured
     Parzen estimator (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011). A trial whose
-    towers do worse on rows held out than three quarters of those before it ends there (as the median stopping
-    rule of Golovin et al., "Google Vizier", 2017, but milder), before its ranker is trained and the next data
-    set is begun.
+    towers do worse on rows held out than those of three quarters of the finished trials ends there (as the
+    median stopping rule of Golovin et al., "Google Vizier", 2017, but milder), before its ranker is trained
+    and the next data set is begun.
 
     Args:
         benches: Where runs are made and kept, one for each data set that the settings shall suit. Trials go
@@ -102,7 +102,8 @@ def objective_of(documents: Sequence[Mapping[str, Any]]) -> float:
     Args:
         documents: A run's evaluation on each data set.
     """
-    return float(np.exp(np.mean(np.log([value(one, OBJECTIVE) for one in documents]))))
+    values = [value(one, OBJECTIVE) for one in documents]
+    return float(np.prod(values) ** (1 / len(values)))
 
 
 def _objective(
@@ -113,8 +114,8 @@ def _objective(
         documents = []
         for step, bench in enumerate(benches):
             told = partial(_told, progress, f"trial {trial.number}, {bench.data.name}", trial.number / trials)
-            trial.report(bench.train_towers(own, told).get(_TOWERS_METRIC, 0.0), step)
-            if trial.should_prune():
+            towers = bench.train_towers(own, told).get(_TOWERS_METRIC, 0.0)
+            if _hopeless(trial, step, towers):
                 raise optuna.TrialPruned
             document = bench.run(own, told).document
             documents.append({name: document[name] for name in ("chain", "retrieval", "seconds")})
@@ -122,6 +123,14 @@ def _objective(
         return objective_of(documents)
 
     return run
+
+
+def _hopeless(trial: optuna.Trial, step: int, towers: float) -> bool:
+    """Whether the towers on one data set are among the worst, compared with those of that data set alone."""
+    trial.report(towers, step)
+    finished = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    others = [one.intermediate_values[step] for one in finished if step in one.intermediate_values]
+    return len(others) >= _STARTUP and towers < np.quantile(others, _WORST)
 
 
 def _told(progress: Progress, name: str, share: float, text: str) -> None:
@@ -136,7 +145,7 @@ def _open(storage: Path, benches: Sequence[Bench], settings: Settings) -> optuna
         storage=f"sqlite:///{storage.resolve()}",
         load_if_exists=True,
         direction="maximize",
-        pruner=optuna.pruners.PercentilePruner(_KEPT_PERCENT, n_startup_trials=_STARTUP),
+        pruner=optuna.pruners.NopPruner(),
     )
     # With the seed that it began with, a study that goes on would draw its first points once more.
     seed = settings.training.seed + len(study.trials)

@@ -188,6 +188,18 @@ def test_settings_for_several_data_sets_suit_all_of_them(tmp_path):
     )
 
 
+def test_towers_are_compared_with_those_of_the_same_data_set(tmp_path):
+    @dataclass
+    class EasyBench(FakeBench):
+        def quality(self, settings: Settings) -> float:
+            return 0.9
+
+    found = tune([EasyBench(), FakeBench()], Settings(), tmp_path / "study.db", trials=18)
+    pruned = [one for one in found["tried"] if one["state"] == "pruned"]
+    assert pruned
+    assert all(len(one["data_sets"]) == 1 for one in pruned)
+
+
 def test_what_a_search_found_is_judged_with_several_seeds():
     bench, settings = FakeBench(), changed(Settings(), {"training.retrieval.learning_rate": 0.003})
     found = judge(bench, settings, {"training.retrieval.learning_rate": BEST}, [1, 2])

@@ -87,10 +87,10 @@ def tune(
         raise BadUse("trials", f"{trials} is no budget", "Give at least 1")
     study = _open(storage, benches, settings)
     _pick_up(study)
-    study.enqueue_trial(_point(settings), skip_if_exists=True)
-    left = trials - len([one for one in study.trials if one.state.is_finished()])
+    left = trials - len(_finished(study))
     objective = _objective(benches, settings, trials, progress)
     if left > 0:
+        study.enqueue_trial(_point(settings), skip_if_exists=True)
         timeout = None if minutes is None else minutes * 60
         study.optimize(objective, n_trials=left, timeout=timeout, catch=(RecsysError,))
     return _result(study)
@@ -172,16 +172,20 @@ def _point(settings: Settings) -> dict[str, Any]:
     return found
 
 
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Without what is only in the queue, as a point that there was no budget left for."""
+    return [one for one in study.trials if one.state.is_finished()]
+
+
 def _result(study: optuna.Study) -> dict[str, Any]:
-    state = optuna.trial.TrialState
-    done = [one for one in study.trials if one.state == state.COMPLETE]
+    state, tried = optuna.trial.TrialState, _finished(study)
+    done = [one for one in tried if one.state == state.COMPLETE]
     best = max(done, key=lambda one: one.value or 0.0, default=None)
-    first = study.trials[0] if study.trials else None
     return {
-        "trials": len(study.trials),
-        "pruned": sum(one.state == state.PRUNED for one in study.trials),
-        "failed": sum(one.state == state.FAIL for one in study.trials),
-        "begun": first.value if first is not None else None,
+        "trials": len(tried),
+        "pruned": sum(one.state == state.PRUNED for one in tried),
+        "failed": sum(one.state == state.FAIL for one in tried),
+        "begun": tried[0].value if tried else None,
         "best": None
         if best is None
         else {"value": best.value, "trial": best.number, "settings": dict(best.params)},
@@ -194,7 +198,7 @@ def _result(study: optuna.Study) -> dict[str, Any]:
                 **_measured(one),
                 "settings": dict(one.params),
             }
-            for one in study.trials
+            for one in tried
         ],
     }
 

@@ -166,6 +166,8 @@ def test_a_recipe_of_another_call_is_tried_as_well(tmp_path):
     assert found["best"]["trial"] == 2
     assert found["best"]["settings"]["training.retrieval.learning_rate"] == BEST
     assert tune([bench], own, storage, trials=3) == found
+    other = changed(Settings(), {"training.retrieval.learning_rate": 0.02})
+    assert tune([bench], other, storage, trials=3) == found  # no budget is left for it
 
 
 def test_settings_for_several_data_sets_suit_all_of_them(tmp_path):
@@ -253,6 +255,8 @@ def test_what_was_running_when_it_was_killed_is_tried_again(tmp_path):
     assert found["failed"] == 2
     assert second.asked[0].training.retrieval.dropout == running.params["training.retrieval.dropout"]
     assert len(second.asked) == 2
+    found = tune([second], Settings(), storage, trials=5)
+    assert {one["state"] for one in found["tried"]} == {"complete", "fail"}
 
 
 def test_the_days_that_releases_are_measured_on_are_not_looked_at():
